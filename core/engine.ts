@@ -1,0 +1,462 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import { errors, records } from "../ffi/bindings/records.ts";
+import { LibraryError, type NativeLibrary, openLibrary } from "../ffi/library.ts";
+import { Pump } from "../ffi/pump.ts";
+import { cstring, readAnswer, type Reader, Writer } from "../ffi/wire.ts";
+import { checkInstance, checkText } from "./check_argument.ts";
+import {
+  hasListener,
+  post,
+  postException,
+  postWarning,
+  setEngineSender,
+  watchListeners,
+} from "./dispatch.ts";
+import {
+  checkCodecs,
+  type CheckedOptions,
+  checkIncomingMethod,
+  checkLogLevel,
+  checkOptions,
+  checkRtpPortRange,
+  checkTraceSip,
+  checkUserAgent,
+  defaultStartOptions,
+  type EngineOptions,
+} from "./engine_options.ts";
+import type { EngineNotifications } from "./engine_notifications.ts";
+import { PJSIPError, SIPCoreError, SIPCoreInvalidStateError } from "./errors.ts";
+import { BaseRouteHeader } from "./headers.ts";
+import { notificationsOf } from "./notification.ts";
+import type { NotificationStream } from "./notification_stream.ts";
+import { transportName } from "./peer_message.ts";
+import { deliver, liveObjects, releaseAll } from "./registry.ts";
+import { checkRoute } from "./route.ts";
+import { check, running, setRunning, statusText } from "./running.ts";
+import { sipTimers } from "./sip_timers.ts";
+import { SIPURI } from "./uri.ts";
+
+/** How long `stop()` waits for answers to the BYEs and CANCELs that it sends, in milliseconds. */
+const goodbyeTime = 500;
+
+type EngineState = "stopped" | "starting" | "running" | "stopping";
+
+let singleton: Engine | null = null;
+
+/**
+ * The SIP stack. A singleton: `new Engine()` is always the same object. While it runs it keeps the process alive.
+ *
+ * @example
+ * ```ts
+ * import { Engine } from "@sipcore/sipcore";
+ *
+ * await using engine = new Engine();
+ * await engine.start({ ipAddress: "127.0.0.1", userAgent: "example" });
+ * console.log(`SIP over UDP at port ${engine.udpPort}`);
+ * ```
+ */
+export class Engine {
+  /** What `start()` takes for the options that are left out. */
+  static readonly defaultStartOptions: Readonly<EngineOptions> = defaultStartOptions;
+
+  #state: EngineState = "stopped";
+  #options: CheckedOptions = { ...defaultStartOptions };
+  #native: NativeLibrary | null = null;
+  #pump: Pump | null = null;
+  #ports: { udp: number | null; tcp: number | null } = { udp: null, tcp: null };
+  #availableCodecs: readonly string[] = Object.freeze([]);
+  #pjsipVersion = "2.17";
+  #starting: Promise<void> | null = null;
+  #stopping: Promise<void> | null = null;
+  #ended: () => void = () => {};
+
+  constructor() {
+    if (singleton) return singleton;
+    singleton = this;
+    setEngineSender(this);
+    watchListeners("SIPEngineLog", () => this.#applyListeners());
+    watchListeners("SIPEngineSIPTrace", () => this.#applyListeners());
+  }
+
+  /** Whether it has started and was not asked to stop. */
+  get isRunning(): boolean {
+    return this.#state === "running";
+  }
+
+  /**
+   * Starts the stack. Resolves after SIPEngineDidStart.
+   *
+   * @param options those of {@linkcode EngineOptions} that are not to be the default's, and a signal.
+   * @throws TypeError, RangeError for a bad option, naming it; SIPCoreInvalidStateError when it runs already;
+   * PJSIPError when PJSIP fails (a port in use, say), after SIPEngineDidFail; SIPCoreError when the shared library
+   * cannot be used; the signal's reason when it has aborted.
+   */
+  start(options: Partial<EngineOptions> & { signal?: AbortSignal } = {}): Promise<void> {
+    if (this.#state !== "stopped") {
+      return Promise.reject(
+        new SIPCoreInvalidStateError(`The engine is ${this.#state}`, this.#state, "ENGINE_RUNNING"),
+      );
+    }
+    let checked: CheckedOptions;
+    try {
+      options.signal?.throwIfAborted();
+      checked = checkOptions(options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    this.#state = "starting";
+    this.#starting = this.#start(checked);
+    return this.#starting;
+  }
+
+  async #start(options: CheckedOptions): Promise<void> {
+    // Nothing is posted before start() has returned.
+    await null;
+    this.#options = options;
+    post("SIPEngineWillStart", this, {});
+    try {
+      this.#open(options);
+    } catch (error) {
+      this.#state = "stopped";
+      post("SIPEngineDidFail", this, {});
+      throw error;
+    }
+    this.#state = "running";
+    post("SIPEngineDidStart", this, {});
+  }
+
+  #open(options: CheckedOptions): void {
+    const native = openNative(options.libraryPath);
+    if (native.sc_attach() !== 0) {
+      throw new SIPCoreError("Another isolate of this process uses the library", "LIBRARY_BUSY");
+    }
+    const args = new Writer()
+      .text(options.ipAddress ?? "").i32(options.udpPort ?? -1).i32(options.tcpPort ?? -1).text(
+        options.userAgent,
+      )
+      .u32(options.rtpPortRange[0]).u32(options.rtpPortRange[1])
+      .list(options.incomingRequests, (writer, method) => writer.text(method))
+      .u32(sipTimers.t1).u32(sipTimers.t2).u32(sipTimers.t4).u32(sipTimers.td);
+    const status = native.sc_engine_start(args.block, args.size);
+    if (status !== 0) {
+      const step = readAnswer((buffer, capacity) => native.sc_engine_failed_step(buffer, capacity))?.text();
+      native.sc_detach();
+      throw new PJSIPError(`Could not ${describeStep(step ?? "start", options)}`, status, statusText(status));
+    }
+    this.#native = native;
+    this.#pump = new Pump(native, this.#receive, postException);
+    this.#pump.start();
+    setRunning(native);
+    this.#read(native);
+    this.#applyListeners();
+  }
+
+  #read(native: NativeLibrary): void {
+    const port = (value: number) => value < 0 ? null : value;
+    const ports = readAnswer((buffer, capacity) => native.sc_engine_ports(buffer, capacity));
+    this.#ports = { udp: port(ports?.i32() ?? -1), tcp: port(ports?.i32() ?? -1) };
+    const codecs = readAnswer((buffer, capacity) => native.sc_engine_codecs(buffer, capacity));
+    const names = new Set<string>();
+    for (let count = codecs?.u32() ?? 0; count > 0; count--) {
+      names.add(codecs!.text());
+      codecs!.u32();
+      codecs!.u32();
+    }
+    this.#availableCodecs = Object.freeze([...names]);
+    const build = readAnswer((buffer, capacity) => native.sc_build(buffer, capacity));
+    this.#pjsipVersion = build?.text() ?? this.#pjsipVersion;
+  }
+
+  /**
+   * Stops the stack: calls get BYE, CANCEL or 480, every object comes to its last state, threads and sockets go.
+   * Resolves after SIPEngineDidEnd, within 2 seconds. Called when it is stopped already it does nothing; called
+   * during `start()` it waits for that first.
+   */
+  stop(): Promise<void> {
+    if (this.#stopping === null && this.#state !== "stopped") {
+      this.#stopping = this.#stop().finally(() => this.#stopping = null);
+    }
+    return this.#stopping ?? Promise.resolve();
+  }
+
+  async #stop(): Promise<void> {
+    if (this.#state === "starting") {
+      try {
+        await this.#starting;
+      } catch {
+        return; // its caller has the reason; there is nothing left to stop
+      }
+    }
+    await null;
+    this.#state = "stopping";
+    post("SIPEngineWillEnd", this, {});
+    for (const object of liveObjects()) guard(() => object.engineStopping());
+    await this.#goodbyes();
+    const ended = new Promise<void>((resolve) => this.#ended = resolve);
+    setRunning(null);
+    this.#native!.sc_engine_stop();
+    await ended;
+    this.#native!.sc_engine_join();
+    this.#pump!.stop();
+    this.#native!.sc_detach();
+    for (const object of liveObjects()) guard(() => object.engineStopped());
+    releaseAll();
+    this.#native = this.#pump = null;
+    this.#ports = { udp: null, tcp: null };
+    this.#availableCodecs = Object.freeze([]);
+    this.#state = "stopped";
+    post("SIPEngineDidEnd", this, {});
+  }
+
+  /** Waits until nobody says goodbye any more, or has had the time to. */
+  async #goodbyes(): Promise<void> {
+    const due = performance.now() + goodbyeTime;
+    while (liveObjects().some((object) => object.isLeaving) && performance.now() < due) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+
+  readonly #receive = (kind: number, serial: number, time: number, reader: Reader): void => {
+    const timestamp = new Date(time);
+    switch (kind) {
+      case records.SC_RECORD_ENGINE_STOPPED:
+        this.#ended();
+        break;
+      case records.SC_RECORD_LOG:
+        this.#log(reader, timestamp);
+        break;
+      case records.SC_RECORD_TRACE:
+        this.#trace(reader, timestamp);
+        break;
+      case records.SC_RECORD_DROPPED: {
+        const count = reader.u32();
+        postWarning("log-dropped", count, `${count} lines of log and trace were dropped: they came too fast`);
+        break;
+      }
+      case records.SC_RECORD_TRANSPORT:
+        this.#transport(reader, timestamp);
+        break;
+      default:
+        deliver(kind, serial, timestamp, reader);
+    }
+  };
+
+  #log(reader: Reader, timestamp: Date): void {
+    const level = reader.u32();
+    const [, sender = "", message = ""] = /^\s*(\S*)\s*([\s\S]*?)\s*$/.exec(reader.text()) ?? [];
+    post("SIPEngineLog", this, { sender, level, message }, { timestamp });
+  }
+
+  #trace(reader: Reader, timestamp: Date): void {
+    const received = reader.u8() === 1;
+    const transport = transportName(reader.text()) ?? "udp";
+    const local = { ip: reader.text(), port: reader.u32() };
+    const remote = { ip: reader.text(), port: reader.u32() };
+    const [source, destination] = received ? [remote, local] : [local, remote];
+    post("SIPEngineSIPTrace", this, {
+      received,
+      sourceIp: source.ip,
+      sourcePort: source.port,
+      destinationIp: destination.ip,
+      destinationPort: destination.port,
+      transport,
+      data: reader.text(),
+    }, { timestamp });
+  }
+
+  #transport(reader: Reader, timestamp: Date): void {
+    const connected = reader.u8() === 1;
+    const transport = transportName(reader.text()) ?? "tcp";
+    const data = { transport, localAddress: reader.text(), remoteAddress: reader.text() };
+    const reason = reader.text();
+    if (connected) post("SIPEngineTransportDidConnect", this, data, { timestamp });
+    else post("SIPEngineTransportDidDisconnect", this, { ...data, reason }, { timestamp });
+  }
+
+  #applyListeners(): void {
+    if (!this.#native) return;
+    const { logLevel, traceSip } = this.#options;
+    this.#native.pj_log_set_level(hasListener("SIPEngineLog", this) ? logLevel : 0);
+    this.#native.sc_log_trace(traceSip && hasListener("SIPEngineSIPTrace", this) ? 1 : 0);
+  }
+
+  /** The option of this name as the last start had it. */
+  get libraryPath(): string | null {
+    return this.#options.libraryPath;
+  }
+
+  /** The option of this name as the last start had it. */
+  get ipAddress(): string | null {
+    return this.#options.ipAddress;
+  }
+
+  /** The UDP port that is listened on; null: none. */
+  get udpPort(): number | null {
+    return this.#ports.udp;
+  }
+
+  /** The TCP port that is listened on; null: none. */
+  get tcpPort(): number | null {
+    return this.#ports.tcp;
+  }
+
+  /** What User-Agent and Server say. */
+  get userAgent(): string {
+    return this.#options.userAgent;
+  }
+  set userAgent(value: string) {
+    const userAgent = checkUserAgent(value);
+    if (this.#native) {
+      check(this.#native.sc_engine_set_user_agent(cstring(userAgent)), "Could not set userAgent");
+    }
+    this.#options = { ...this.#options, userAgent };
+  }
+
+  /** 0 to 6: the most talkative level that becomes SIPEngineLog. */
+  get logLevel(): number {
+    return this.#options.logLevel;
+  }
+  set logLevel(value: number) {
+    this.#options = { ...this.#options, logLevel: checkLogLevel(value) };
+    this.#applyListeners();
+  }
+
+  /** Whether SIP messages become SIPEngineSIPTrace. */
+  get traceSip(): boolean {
+    return this.#options.traceSip;
+  }
+  set traceSip(value: boolean) {
+    this.#options = { ...this.#options, traceSip: checkTraceSip(value) };
+    this.#applyListeners();
+  }
+
+  /** First and last UDP port for RTP and RTCP; transports that are open keep theirs. */
+  get rtpPortRange(): readonly [number, number] {
+    return this.#options.rtpPortRange;
+  }
+  set rtpPortRange(value: readonly [number, number]) {
+    const rtpPortRange = checkRtpPortRange(value);
+    if (this.#native) {
+      check(this.#native.sc_engine_set_rtp_ports(...rtpPortRange), "Could not set rtpPortRange");
+    }
+    this.#options = { ...this.#options, rtpPortRange };
+  }
+
+  /** The audio codecs of every later session description, in order of preference; those this build has. */
+  get codecs(): readonly string[] {
+    if (!this.#native) return this.#options.codecs;
+    const available = new Set(this.#availableCodecs.map((name) => name.toLowerCase()));
+    return Object.freeze(this.#options.codecs.filter((name) => available.has(name.toLowerCase())));
+  }
+  set codecs(value: readonly string[]) {
+    this.#options = { ...this.#options, codecs: checkCodecs(value) };
+  }
+
+  /** The codecs of this build; empty while stopped. */
+  get availableCodecs(): readonly string[] {
+    return this.#availableCodecs;
+  }
+
+  /** PJSIP's own version (`pj_get_version`). */
+  get pjsipVersion(): string {
+    return this.#pjsipVersion;
+  }
+
+  /** The methods of requests outside dialogs that become an IncomingRequest; empty while stopped. */
+  get incomingRequests(): ReadonlySet<string> {
+    return new Set(this.#native ? this.#options.incomingRequests : []);
+  }
+
+  /** From now on requests of this method become IncomingRequests. Throws RangeError for those that cannot. */
+  addIncomingRequest(method: string): void {
+    running();
+    this.#setIncomingRequests(new Set([...this.#options.incomingRequests, checkIncomingMethod(method)]));
+  }
+
+  /** From now on requests of this method are answered by the stack itself. */
+  removeIncomingRequest(method: string): void {
+    running();
+    const methods = new Set(this.#options.incomingRequests);
+    if (!methods.delete(checkText(method, "method"))) {
+      throw new RangeError(`${method} is not among the incoming requests`);
+    }
+    this.#setIncomingRequests(methods);
+  }
+
+  #setIncomingRequests(incomingRequests: ReadonlySet<string>): void {
+    const args = new Writer().list(incomingRequests, (writer, method) => writer.text(method));
+    check(
+      running().sc_engine_set_incoming_requests(args.block, args.size),
+      "Could not set the incoming requests",
+    );
+    this.#options = { ...this.#options, incomingRequests };
+  }
+
+  /**
+   * Our own address as someone behind that route sees it: the local IP that packets to it leave from, and our port
+   * of its transport.
+   *
+   * @throws TypeError when the route's host is no IP address; SIPCoreInvalidStateError when the engine does not run;
+   * SIPCoreError when nothing is listened on for that transport.
+   */
+  contactUri(routeHeader: BaseRouteHeader, options: { user?: string | null } = {}): SIPURI {
+    const native = running();
+    const route = checkRoute(checkInstance(routeHeader, BaseRouteHeader, "routeHeader"));
+    const port = route.transport === "tcp"
+      ? this.#ports.tcp
+      : route.transport === "udp"
+      ? this.#ports.udp
+      : null;
+    if (port === null) {
+      throw new SIPCoreError(`Nothing is listened on for the transport ${route.transport}`, "INVALID_STATE");
+    }
+    const remote = cstring(route.address);
+    const local = readAnswer((buffer, capacity) => native.sc_engine_local_address(remote, buffer, capacity));
+    const uri = new SIPURI({
+      host: this.#options.ipAddress ?? (local?.text() || "127.0.0.1"),
+      port,
+      user: options.user ?? null,
+    });
+    uri.transport = route.transport;
+    return uri;
+  }
+
+  /** The stream of the engine's own notifications, all or those of the names given. */
+  notifications<const N extends keyof EngineNotifications = keyof EngineNotifications>(
+    name?: N | readonly N[],
+  ): NotificationStream<N> {
+    return notificationsOf(this, name);
+  }
+
+  /** `stop()`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+}
+
+function openNative(path: string | null): NativeLibrary {
+  try {
+    return openLibrary(path);
+  } catch (cause) {
+    if (cause instanceof LibraryError) throw new SIPCoreError(cause.message, cause.code, { cause });
+    throw cause;
+  }
+}
+
+function describeStep(step: string, options: CheckedOptions): string {
+  if (step.endsWith("UDP port")) return `${step} ${options.udpPort}`;
+  if (step.endsWith("TCP port")) return `${step} ${options.tcpPort}`;
+  return step;
+}
+
+/** One object's failure must not keep the others from ending. */
+function guard(action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    postException(error);
+  }
+}
+
+// The sender of engine notifications exists before anybody asks for it.
+new Engine();

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import type { Engine } from "./engine.ts";
+import type { Note } from "./notification.ts";
+
+/** One line of PJSIP's log. */
+export interface EngineLogLine {
+  /** The part of PJSIP that wrote the line. */
+  sender: string;
+  /** 1 (most critical) to 6. */
+  level: number;
+  /** The text of the line. */
+  message: string;
+}
+
+/**
+ * One SIP message as it was on the wire.
+ *
+ * For a received message the destination, for a sent one the source may not be reliable.
+ */
+export interface EngineSIPTrace {
+  /** True for a message that came in, false for one that went out. */
+  received: boolean;
+  /** The address it came from. */
+  sourceIp: string;
+  /** The port it came from. */
+  sourcePort: number;
+  /** The address it went to. */
+  destinationIp: string;
+  /** The port it went to. */
+  destinationPort: number;
+  /** What carried it: "udp", "tcp" or "tls". */
+  transport: string;
+  /** The whole message. */
+  data: string;
+}
+
+/** An exception that the core caught: a defect of an observer of the application, or of the core. */
+export interface EngineException {
+  /** The name of the error ("TypeError"); the `typeof` of what was thrown if it was no Error. */
+  type: string;
+  /** What was thrown, as it was. */
+  value: unknown;
+  /** Name, message, stack and causes as text. */
+  traceback: string;
+  /** True if the engine cannot go on: SIPEngineDidFail follows. */
+  fatal: boolean;
+}
+
+/** What a SIPEngineGotWarning is about. */
+export type EngineWarningKind = "slow-stream" | "overload" | "log-dropped" | "forgotten";
+
+/** Something that works and should not be left so. */
+export interface EngineWarning {
+  /** What the warning is about. */
+  kind: EngineWarningKind;
+  /** How many: notifications pending, requests refused, lines dropped, objects forgotten. */
+  count: number;
+  /** The warning as a sentence. */
+  message: string;
+}
+
+/** A connection of a stream transport. */
+export interface EngineTransportConnection {
+  /** "tcp" or "tls". */
+  transport: string;
+  /** Our end, "ip:port". */
+  localAddress: string;
+  /** The peer's end, "ip:port". */
+  remoteAddress: string;
+}
+
+/** The notifications whose sender is the engine. */
+export interface EngineNotifications {
+  /** The engine is about to start. */
+  SIPEngineWillStart: Note<Engine>;
+  /** The engine has started. */
+  SIPEngineDidStart: Note<Engine>;
+  /** The engine could not start, or failed and is about to end. */
+  SIPEngineDidFail: Note<Engine>;
+  /** The engine is about to end because `stop()` was called. */
+  SIPEngineWillEnd: Note<Engine>;
+  /** The engine has ended; the last notification of a run. */
+  SIPEngineDidEnd: Note<Engine>;
+  /** PJSIP wrote a log line. */
+  SIPEngineLog: Note<Engine, EngineLogLine>;
+  /** A SIP message was sent or received; only while `traceSip` is on. */
+  SIPEngineSIPTrace: Note<Engine, EngineSIPTrace>;
+  /** An exception was caught. */
+  SIPEngineGotException: Note<Engine, EngineException>;
+  /** Something needs attention. */
+  SIPEngineGotWarning: Note<Engine, EngineWarning>;
+  /** A connection was made, by us or by the peer. */
+  SIPEngineTransportDidConnect: Note<Engine, EngineTransportConnection>;
+  /** A connection is gone; once per connection. */
+  SIPEngineTransportDidDisconnect: Note<Engine, EngineTransportConnection & { reason: string }>;
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import { checkBoolean, checkInteger, checkText } from "./check_argument.ts";
+import { isIPLiteral } from "./uri_parser.ts";
+import { version } from "./version.ts";
+
+/** The codec names that some build of pjproject knows, as they are written in SDP. */
+const knownCodecs = ["opus", "G722", "speex", "PCMU", "PCMA", "iLBC", "GSM", "L16", "G729", "AMR", "AMR-WB"];
+
+/** What `Engine.start()` takes. */
+export interface EngineOptions {
+  /** The shared library; null: found by environment, platform package and build folder, in this order. */
+  libraryPath: string | null;
+  /** The local address to bind, IPv4 or IPv6; null: all interfaces (IPv4). */
+  ipAddress: string | null;
+  /** 0: any free port; null: off, nothing comes and goes by UDP. */
+  udpPort: number | null;
+  /** 0: any free port; null: off, nothing comes and goes by TCP. */
+  tcpPort: number | null;
+  /** The User-Agent and Server header of what is sent. */
+  userAgent: string;
+  /** 0 to 6: the most talkative level of PJSIP's log that becomes SIPEngineLog. Free while nobody listens. */
+  logLevel: number;
+  /** Whether SIP messages become SIPEngineSIPTrace. Free while nobody listens. */
+  traceSip: boolean;
+  /** First and last UDP port for RTP and RTCP. */
+  rtpPortRange: readonly [number, number];
+  /** Audio codecs in order of preference; what this build lacks is skipped. */
+  codecs: readonly string[];
+  /** The methods of requests outside dialogs that become an IncomingRequest. */
+  incomingRequests: Iterable<string>;
+}
+
+/** The options as they are kept: copied and checked. */
+export interface CheckedOptions extends EngineOptions {
+  incomingRequests: ReadonlySet<string>;
+}
+
+export const defaultStartOptions: Readonly<CheckedOptions> = Object.freeze({
+  libraryPath: null,
+  ipAddress: null,
+  udpPort: 0,
+  tcpPort: 0,
+  userAgent: `sipcore-${version}-pjsip-2.17`,
+  logLevel: 5,
+  traceSip: false,
+  rtpPortRange: Object.freeze([40000, 40100] as const),
+  codecs: Object.freeze(["opus", "G722", "speex", "PCMU", "PCMA", "iLBC", "GSM"]),
+  incomingRequests: new Set<string>(),
+});
+
+/** Methods with objects, or automatic handling, of their own. */
+const reservedMethods: ReadonlySet<string> = new Set([
+  "INVITE",
+  "SUBSCRIBE",
+  "REFER",
+  "ACK",
+  "BYE",
+  "CANCEL",
+]);
+
+function checkListeningPort(value: unknown, argument: string): number | null {
+  return value === null ? null : checkInteger(value, argument, 0, 65535);
+}
+
+export function checkUserAgent(value: unknown): string {
+  return checkText(value, "userAgent");
+}
+
+export function checkLogLevel(value: unknown): number {
+  return checkInteger(value, "logLevel", 0, 6);
+}
+
+export function checkTraceSip(value: unknown): boolean {
+  return checkBoolean(value, "traceSip");
+}
+
+export function checkRtpPortRange(value: unknown): readonly [number, number] {
+  if (!Array.isArray(value) || value.length !== 2) {
+    throw new TypeError("rtpPortRange must be an array of two ports");
+  }
+  const first = checkInteger(value[0], "rtpPortRange[0]", 1, 65535);
+  const last = checkInteger(value[1], "rtpPortRange[1]", 1, 65535);
+  if (last - (first + first % 2) < 1) {
+    throw new RangeError(`rtpPortRange must hold an even port and the next one, got [${first}, ${last}]`);
+  }
+  return Object.freeze([first, last] as const);
+}
+
+/** Known names in the spelling of SDP. */
+export function checkCodecs(value: unknown, argument: string = "codecs"): readonly string[] {
+  if (value === null || typeof value !== "object" || !(Symbol.iterator in value)) {
+    throw new TypeError(`${argument} must be a list of names`);
+  }
+  const names: string[] = [];
+  for (const item of value as Iterable<unknown>) {
+    const given = checkText(item, `${argument}[${names.length}]`);
+    const name = knownCodecs.find((known) => known.toLowerCase() === given.toLowerCase());
+    if (name === undefined) throw new RangeError(`${argument} holds the unknown codec "${given}"`);
+    if (names.includes(name)) throw new RangeError(`${argument} holds "${given}" twice`);
+    names.push(name);
+  }
+  return Object.freeze(names);
+}
+
+export function checkIncomingMethod(value: unknown): string {
+  const method = checkText(value, "method");
+  if (!/^[A-Za-z0-9.!%*_+`'~-]{1,31}$/.test(method)) {
+    throw new RangeError(`method must be a token of 31 characters at most, got "${method}"`);
+  }
+  if (reservedMethods.has(method)) {
+    throw new RangeError(`${method} cannot become an IncomingRequest`);
+  }
+  return method;
+}
+
+/** Throws TypeError or RangeError that names the option. */
+export function checkOptions(options: Partial<EngineOptions>): CheckedOptions {
+  const given = { ...defaultStartOptions, ...options };
+  for (const name of Object.keys(options)) {
+    if (!(name in defaultStartOptions) && name !== "signal") {
+      throw new TypeError(`There is no option "${name}"`);
+    }
+  }
+  if (given.libraryPath !== null && typeof given.libraryPath !== "string") {
+    throw new TypeError("libraryPath must be a string or null");
+  }
+  if (given.ipAddress !== null && !isIPLiteral(checkText(given.ipAddress, "ipAddress"))) {
+    throw new RangeError(`ipAddress must be an IP address, got "${given.ipAddress}"`);
+  }
+  if (given.ipAddress?.startsWith("[")) given.ipAddress = given.ipAddress.slice(1, -1);
+  return {
+    libraryPath: given.libraryPath,
+    ipAddress: given.ipAddress,
+    udpPort: checkListeningPort(given.udpPort, "udpPort"),
+    tcpPort: checkListeningPort(given.tcpPort, "tcpPort"),
+    userAgent: checkUserAgent(given.userAgent),
+    logLevel: checkLogLevel(given.logLevel),
+    traceSip: checkTraceSip(given.traceSip),
+    rtpPortRange: checkRtpPortRange(given.rtpPortRange),
+    codecs: checkCodecs(given.codecs),
+    incomingRequests: new Set([...given.incomingRequests].map(checkIncomingMethod)),
+  };
+}

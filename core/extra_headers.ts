@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import type { Writer } from "../ffi/wire.ts";
+import { checkInstance } from "./check_argument.ts";
+import { BaseHeader } from "./headers.ts";
+
+/** What the stack writes itself: a second one of the application's would contradict it. */
+const forbidden: ReadonlySet<string> = new Set([
+  "via",
+  "v",
+  "from",
+  "f",
+  "to",
+  "t",
+  "call-id",
+  "i",
+  "cseq",
+  "max-forwards",
+  "route",
+  "record-route",
+  "contact",
+  "m",
+  "content-type",
+  "c",
+  "content-length",
+  "l",
+  "content-encoding",
+  "e",
+]);
+
+/** The headers as a list. Throws TypeError for what is no header, and for those that the stack writes itself. */
+export function checkExtraHeaders(headers: Iterable<BaseHeader> | undefined): BaseHeader[] {
+  const list = headers === undefined ? [] : [...headers];
+  list.forEach((header, index) => {
+    const { name } = checkInstance(header, BaseHeader, `extraHeaders[${index}]`);
+    if (forbidden.has(name.toLowerCase())) {
+      throw new TypeError(`extraHeaders[${index}] must not be a ${name} header: the stack writes it itself`);
+    }
+  });
+  return list;
+}
+
+/** Writes them as the border has them: a list of name and value. */
+export function writeHeaders(writer: Writer, headers: readonly BaseHeader[]): Writer {
+  return writer.list(headers, (to, header) => to.text(header.name).text(header.body));
+}

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import { decodeUtf8 } from "./body.ts";
+import { FrozenList } from "./frozen.ts";
+import {
+  FrozenContactHeader,
+  FrozenContentTypeHeader,
+  FrozenEventHeader,
+  FrozenFromHeader,
+  type FrozenHeader,
+  FrozenReasonHeader,
+  FrozenRecordRouteHeader,
+  FrozenReferredByHeader,
+  FrozenReferToHeader,
+  FrozenReplacesHeader,
+  FrozenRetryAfterHeader,
+  FrozenRouteHeader,
+  FrozenSubjectHeader,
+  FrozenSubscriptionStateHeader,
+  FrozenToHeader,
+  FrozenViaHeader,
+  FrozenWarningHeader,
+} from "./headers.ts";
+import { receivedHeader } from "./headers/header.ts";
+import { splitOutside } from "./sip_text.ts";
+
+/** The class of each header that has one, under its name and its compact form in lower case. */
+export interface TypedHeaders {
+  "contact": FrozenContactHeader;
+  "m": FrozenContactHeader;
+  "content-type": FrozenContentTypeHeader;
+  "c": FrozenContentTypeHeader;
+  "event": FrozenEventHeader;
+  "o": FrozenEventHeader;
+  "from": FrozenFromHeader;
+  "f": FrozenFromHeader;
+  "reason": FrozenReasonHeader;
+  "record-route": FrozenRecordRouteHeader;
+  "refer-to": FrozenReferToHeader;
+  "r": FrozenReferToHeader;
+  "referred-by": FrozenReferredByHeader;
+  "b": FrozenReferredByHeader;
+  "replaces": FrozenReplacesHeader;
+  "retry-after": FrozenRetryAfterHeader;
+  "route": FrozenRouteHeader;
+  "subject": FrozenSubjectHeader;
+  "s": FrozenSubjectHeader;
+  "subscription-state": FrozenSubscriptionStateHeader;
+  "to": FrozenToHeader;
+  "t": FrozenToHeader;
+  "via": FrozenViaHeader;
+  "v": FrozenViaHeader;
+  "warning": FrozenWarningHeader;
+}
+
+/** Any header of a {@linkcode HeaderMap}. */
+export type ReceivedHeader = FrozenHeader | TypedHeaders[keyof TypedHeaders];
+
+/** The class of the header with this name, in any case. */
+export type HeaderOf<N extends string> = string extends N ? ReceivedHeader
+  : Lowercase<N> extends keyof TypedHeaders ? TypedHeaders[Lowercase<N>]
+  : FrozenHeader;
+
+/** The compact forms of header names (IANA, "Session Initiation Protocol Parameters"). */
+const LONG_NAMES: Readonly<Record<string, string>> = {
+  a: "Accept-Contact",
+  b: "Referred-By",
+  c: "Content-Type",
+  d: "Request-Disposition",
+  e: "Content-Encoding",
+  f: "From",
+  i: "Call-ID",
+  j: "Reject-Contact",
+  k: "Supported",
+  l: "Content-Length",
+  m: "Contact",
+  n: "Identity-Info",
+  o: "Event",
+  r: "Refer-To",
+  s: "Subject",
+  t: "To",
+  u: "Allow-Events",
+  v: "Via",
+  x: "Session-Expires",
+  y: "Identity",
+};
+
+const PARSERS: ReadonlyMap<string, (line: string) => ReceivedHeader | null> = new Map([
+  ["contact", (line: string): ReceivedHeader | null => FrozenContactHeader.tryParse(line)],
+  ["content-type", (line: string): ReceivedHeader | null => FrozenContentTypeHeader.tryParse(line)],
+  ["event", (line: string): ReceivedHeader | null => FrozenEventHeader.tryParse(line)],
+  ["from", (line: string): ReceivedHeader | null => FrozenFromHeader.tryParse(line)],
+  ["reason", (line: string): ReceivedHeader | null => FrozenReasonHeader.tryParse(line)],
+  ["record-route", (line: string): ReceivedHeader | null => FrozenRecordRouteHeader.tryParse(line)],
+  ["refer-to", (line: string): ReceivedHeader | null => FrozenReferToHeader.tryParse(line)],
+  ["referred-by", (line: string): ReceivedHeader | null => FrozenReferredByHeader.tryParse(line)],
+  ["replaces", (line: string): ReceivedHeader | null => FrozenReplacesHeader.tryParse(line)],
+  ["retry-after", (line: string): ReceivedHeader | null => FrozenRetryAfterHeader.tryParse(line)],
+  ["route", (line: string): ReceivedHeader | null => FrozenRouteHeader.tryParse(line)],
+  ["subject", (line: string): ReceivedHeader | null => FrozenSubjectHeader.tryParse(line)],
+  [
+    "subscription-state",
+    (line: string): ReceivedHeader | null => FrozenSubscriptionStateHeader.tryParse(line),
+  ],
+  ["to", (line: string): ReceivedHeader | null => FrozenToHeader.tryParse(line)],
+  ["via", (line: string): ReceivedHeader | null => FrozenViaHeader.tryParse(line)],
+  ["warning", (line: string): ReceivedHeader | null => FrozenWarningHeader.tryParse(line)],
+]);
+
+/** The headers of which one line can hold several. */
+const LISTS: ReadonlySet<string> = new Set(["contact", "record-route", "route", "via"]);
+
+/** One header as it was received; `value` is made when it is first asked for. */
+interface Entry {
+  readonly key: string;
+  readonly name: string;
+  readonly text: string;
+  value: ReceivedHeader | null;
+}
+
+/** What only this file can hand to the constructor. */
+const ALLOWED = Symbol();
+
+let create: (block: Uint8Array) => HeaderMap;
+
+/**
+ * The headers of a received message, in the order in which they stand there. Nothing is dropped: one line of Contact,
+ * Route, Record-Route or Via with several elements gives a header for each; what has no class of its own, or
+ * cannot be parsed by it, is a {@linkcode FrozenHeader}. Names have no case, and compact forms are known. The
+ * lines are decoded when the first is asked for, each header when it is.
+ *
+ * It cannot be constructed: notifications bring it.
+ *
+ * @example
+ * ```ts
+ * import { NotificationCenter } from "@sipcore/sipcore";
+ *
+ * new NotificationCenter().addObserver(({ data }) => {
+ *   console.log(data.headers.get("From")?.displayName, data.headers.text("Call-ID"));
+ * }, { name: "SIPEngineGotMessage" });
+ * ```
+ */
+export class HeaderMap implements Iterable<ReceivedHeader> {
+  static {
+    create = (block) => new HeaderMap(ALLOWED, block);
+  }
+
+  #block: Uint8Array | null;
+  #decoded: Entry[] = [];
+
+  private constructor(allowed: symbol, block: Uint8Array) {
+    if (allowed !== ALLOWED) throw new TypeError("Illegal constructor");
+    this.#block = block;
+  }
+
+  /** How many headers there are, each element of a list counted. */
+  get size(): number {
+    return this.#entries.length;
+  }
+
+  has(name: string): boolean {
+    return this.#find(name) !== undefined;
+  }
+
+  /**
+   * The first header of this name, null when there is none. A header that its class cannot parse (a From with a
+   * tel URI, garbage) comes as a {@linkcode FrozenHeader}, against its type: whoever takes messages from
+   * strangers asks `instanceof` first.
+   */
+  get<const N extends string>(name: N): HeaderOf<N> | null {
+    const entry = this.#find(name);
+    return entry === undefined ? null : valueOf(entry) as HeaderOf<N>;
+  }
+
+  /** All headers of this name. */
+  getAll<const N extends string>(name: N): FrozenList<HeaderOf<N>> {
+    const key = keyOf(name);
+    const found = this.#entries.filter((entry) => entry.key === key);
+    return FrozenList.from(found, (entry) => valueOf(entry) as HeaderOf<N>);
+  }
+
+  /** What stands on the wire behind the name of the first header of this name, unfolded; null when there is none. */
+  text(name: string): string | null {
+    return this.#find(name)?.text ?? null;
+  }
+
+  *[Symbol.iterator](): Generator<ReceivedHeader, void, undefined> {
+    for (const entry of this.#entries) yield valueOf(entry);
+  }
+
+  /** The headers as lines, lists one element a line. */
+  toString(): string {
+    return this.#entries.map(({ name, text }) => `${name}: ${text}\r\n`).join("");
+  }
+
+  get #entries(): readonly Entry[] {
+    if (this.#block !== null) {
+      this.#decoded = decodeBlock(this.#block);
+      this.#block = null;
+    }
+    return this.#decoded;
+  }
+
+  #find(name: string): Entry | undefined {
+    const key = keyOf(name);
+    return this.#entries.find((entry) => entry.key === key);
+  }
+}
+
+/** The headers in a block of header lines. The bytes are kept until they are decoded and must not change. */
+export function headerMapFrom(block: Uint8Array): HeaderMap {
+  return create(block);
+}
+
+/** What `headers` is where there was no message. */
+export const emptyHeaderMap: HeaderMap = headerMapFrom(new Uint8Array());
+
+function longName(name: string): string {
+  return name.length === 1 ? LONG_NAMES[name.toLowerCase()] ?? name : name;
+}
+
+function keyOf(name: string): string {
+  return longName(String(name)).toLowerCase();
+}
+
+function valueOf(entry: Entry): ReceivedHeader {
+  const parse = PARSERS.get(entry.key);
+  return entry.value ??= parse?.(`${entry.name}: ${entry.text}`) ?? receivedHeader(entry.name, entry.text);
+}
+
+function decodeBlock(block: Uint8Array): Entry[] {
+  const entries: Entry[] = [];
+  for (const line of unfold(linesOf(block))) {
+    const colon = line.indexOf(":");
+    // A line without a colon is no header, and yet nothing is dropped.
+    const name = longName(colon < 0 ? "" : line.slice(0, colon).trim());
+    const text = line.slice(colon + 1).trim();
+    const key = name.toLowerCase();
+    const elements = LISTS.has(key) && text.includes(",") ? splitOutside(text, ",", true) : [text];
+    for (const element of elements) entries.push({ key, name, text: element.trim(), value: null });
+  }
+  return entries;
+}
+
+/** Joins continuation lines to what they continue (RFC 3261, section 7.3.1). */
+function unfold(lines: readonly string[]): string[] {
+  const unfolded: string[][] = [];
+  for (const line of lines) {
+    if (line === "") continue;
+    const last = unfolded.at(-1);
+    if (last !== undefined && (line.startsWith(" ") || line.startsWith("\t"))) last.push(line.trim());
+    else unfolded.push([line]);
+  }
+  return unfolded.map((parts) => parts.length === 1 ? parts[0]! : parts.join(" "));
+}
+
+const END_OF_LINE = /\r\n?|\n/;
+
+function linesOf(block: Uint8Array): string[] {
+  const text = decodeUtf8(block);
+  if (text !== null) return text.split(END_OF_LINE);
+  // Some line is no UTF-8: each is decoded by itself, so that the others do not suffer.
+  return decodeLatin1(block).split(END_OF_LINE).map((line) => {
+    return decodeText(Uint8Array.from(line, (character) => character.charCodeAt(0)));
+  });
+}
+
+/** Bytes of a header as text: UTF-8, or else Latin-1, which every byte sequence is. */
+export function decodeText(bytes: Uint8Array): string {
+  return decodeUtf8(bytes) ?? decodeLatin1(bytes);
+}
+
+/** Not by TextDecoder, whose "latin1" is windows-1252. */
+function decodeLatin1(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return text;
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import { records } from "../ffi/bindings/records.ts";
+import type { Serial } from "../ffi/types.ts";
+import { type Reader, Writer } from "../ffi/wire.ts";
+import { type Body, encodeBody } from "./body.ts";
+import { checkInteger, checkOptionalText } from "./check_argument.ts";
+import { endSender, post } from "./dispatch.ts";
+import type { EndpointAddress } from "./endpoint_address.ts";
+import { SIPCoreInvalidStateError } from "./errors.ts";
+import { checkExtraHeaders, writeHeaders } from "./extra_headers.ts";
+import { emptyHeaderMap, type HeaderMap, headerMapFrom } from "./header_map.ts";
+import { type BaseHeader, ContentTypeHeader } from "./headers.ts";
+import type { NativeObject } from "./native_object.ts";
+import { type Note, notificationsOf } from "./notification.ts";
+import type { NotificationStream } from "./notification_stream.ts";
+import { readPeerMessage } from "./peer_message.ts";
+import { hold, onBirth, release } from "./registry.ts";
+import { check, running, runningOrNull } from "./running.ts";
+import { sipStatusMessages } from "./sip_status_messages.ts";
+import type { FrozenSIPURI } from "./uri.ts";
+
+/** The states of an IncomingRequest. */
+export type IncomingRequestState = "incoming" | "answered";
+
+/** What came. */
+export interface IncomingRequestReceived {
+  method: string;
+  /** null for what is no sip or sips URI. */
+  requestUri: FrozenSIPURI | null;
+  headers: HeaderMap;
+  body: Body | null;
+}
+
+/** What was answered. */
+export interface IncomingRequestAnswer {
+  code: number;
+  reason: string;
+  /** The extra headers of the answer. */
+  headers: HeaderMap;
+  body: Body | null;
+}
+
+/** The notifications of IncomingRequest. */
+export interface IncomingRequestNotifications {
+  /** A request came in; its sender is a new object. */
+  SIPIncomingRequestGotRequest: Note<IncomingRequest, IncomingRequestReceived>;
+  /** The answer was handed to PJSIP; the last notification of the object. */
+  SIPIncomingRequestSentResponse: Note<IncomingRequest, IncomingRequestAnswer>;
+}
+
+/** What `answer()` takes beside the code. */
+export interface AnswerOptions {
+  /** The reason phrase; the code's own when left out. */
+  reason?: string | null;
+  extraHeaders?: Iterable<BaseHeader>;
+  /** Together with body. */
+  contentType?: string | null;
+  /** Together with contentType. */
+  body?: Body | null;
+}
+
+/** Only the announcement of a request makes one. */
+const key = Symbol("IncomingRequest");
+
+/**
+ * A request outside dialogs of a method that `engine.incomingRequests` names. Whoever hears of it answers it;
+ * unanswered for 32 seconds it gets a 500.
+ *
+ * @example
+ * ```ts
+ * import { Engine, NotificationCenter } from "@sipcore/sipcore";
+ *
+ * await using engine = new Engine();
+ * await engine.start({ ipAddress: "127.0.0.1", incomingRequests: ["OPTIONS"] });
+ * new NotificationCenter().addObserver((n) => n.sender.answer(200), { name: "SIPIncomingRequestGotRequest" });
+ * ```
+ */
+export class IncomingRequest implements NativeObject {
+  /** What it came from. */
+  readonly peerAddress: EndpointAddress | null;
+  readonly isLeaving = false;
+  readonly #serial: Serial<"incoming_request">;
+  #state: IncomingRequestState = "incoming";
+
+  /** Illegal: requests come from the network. */
+  constructor(secret: typeof key, serial: number, peerAddress: EndpointAddress | null) {
+    if (secret !== key) throw new TypeError("Illegal constructor");
+    this.#serial = serial as Serial<"incoming_request">;
+    this.peerAddress = peerAddress;
+  }
+
+  /** "incoming" until it is answered. */
+  get state(): IncomingRequestState {
+    return this.#state;
+  }
+
+  /**
+   * Answers the request.
+   *
+   * @param code 200 to 699.
+   * @throws RangeError for another code; TypeError for a body without contentType, or the reverse, and for headers
+   * that the stack writes; SIPCoreInvalidStateError when it was answered already.
+   */
+  answer(code: number, options: AnswerOptions = {}): void {
+    checkInteger(code, "code", 200, 699);
+    const reason = checkOptionalText(options.reason ?? null, "reason");
+    const extraHeaders = checkExtraHeaders(options.extraHeaders);
+    const contentType = options.contentType ?? null;
+    const body = options.body ?? null;
+    if ((contentType === null) !== (body === null)) {
+      throw new TypeError("contentType and body must be given together");
+    }
+    if (this.#state !== "incoming") {
+      throw new SIPCoreInvalidStateError(`Could not answer: the request is ${this.#state}`, this.#state);
+    }
+    const type = contentType === null ? "" : new ContentTypeHeader(contentType).body;
+    const args = writeHeaders(new Writer().text(reason ?? ""), extraHeaders)
+      .text(type).bytes(body === null ? new Uint8Array() : encodeBody(body));
+    const status = running().sc_incoming_request_answer(this.#serial, code, args.block, args.size);
+    // From here on it is answered, or nobody is left to answer to.
+    this.#end(code, reason, extraHeaders, body);
+    check(status, "Could not answer the request");
+  }
+
+  #end(code: number, reason: string | null, headers: readonly BaseHeader[], body: Body | null): void {
+    this.#state = "answered";
+    release(this.#serial, this);
+    queueMicrotask(() => {
+      post("SIPIncomingRequestSentResponse", this, {
+        code,
+        reason: reason ?? sipStatusMessages[code] ?? "",
+        headers: headers.length
+          ? headerMapFrom(encoder.encode(headers.join("\r\n") + "\r\n"))
+          : emptyHeaderMap,
+        body,
+      });
+      endSender(this);
+    });
+  }
+
+  /** The stream of this object's notifications. */
+  notifications<
+    const N extends keyof IncomingRequestNotifications = keyof IncomingRequestNotifications,
+  >(name?: N | readonly N[]): NotificationStream<N> {
+    return notificationsOf(this, name);
+  }
+
+  receive(): void {
+    // Everything about it came with its announcement.
+  }
+
+  engineStopping(): void {
+    if (this.#state === "incoming") this.answer(503);
+  }
+
+  engineStopped(): void {
+    if (this.#state === "incoming") this.#end(503, null, [], null);
+  }
+
+  /** Answers 500 if it is unanswered. */
+  [Symbol.dispose](): void {
+    if (this.#state === "incoming" && runningOrNull()) this.answer(500);
+  }
+}
+
+const encoder = new TextEncoder();
+
+onBirth(records.SC_RECORD_INCOMING_REQUEST, (serial: number, timestamp: Date, reader: Reader) => {
+  const { message, peerAddress } = readPeerMessage(reader);
+  const request = new IncomingRequest(key, serial, peerAddress);
+  hold(serial, request);
+  post("SIPIncomingRequestGotRequest", request, {
+    method: message?.method ?? "",
+    requestUri: message?.requestUri ?? null,
+    headers: message?.headers ?? emptyHeaderMap,
+    body: message?.body ?? null,
+  }, { timestamp });
+});

@@ -1,0 +1,735 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import { records } from "../ffi/bindings/records.ts";
+import type { Serial } from "../ffi/types.ts";
+import { type Reader, Writer } from "../ffi/wire.ts";
+import { checkInstance, checkInteger, checkOptionalText } from "./check_argument.ts";
+import { BaseCredentials, FrozenCredentials } from "./credentials.ts";
+import { DialogID } from "./dialog_id.ts";
+import { endSender, post } from "./dispatch.ts";
+import type { EndpointAddress } from "./endpoint_address.ts";
+import { Engine } from "./engine.ts";
+import { SIPCoreError, SIPCoreInvalidStateError } from "./errors.ts";
+import { checkExtraHeaders, writeHeaders } from "./extra_headers.ts";
+import { emptyHeaderMap } from "./header_map.ts";
+import {
+  BaseContactHeader,
+  BaseFromHeader,
+  type BaseHeader,
+  BaseRouteHeader,
+  BaseToHeader,
+  ContactHeader,
+  FrozenContactHeader,
+  FrozenFromHeader,
+  FrozenRouteHeader,
+  FrozenToHeader,
+} from "./headers.ts";
+import type {
+  InvitationNotifications,
+  InvitationOriginator,
+  InvitationState,
+  InvitationStateChange,
+  InvitationSubState,
+} from "./invitation_notifications.ts";
+import type { NativeObject } from "./native_object.ts";
+import { notificationsOf } from "./notification.ts";
+import type { NotificationStream } from "./notification_stream.ts";
+import { type PeerMessage, readPeerMessage } from "./peer_message.ts";
+import { hold, onBirth, release } from "./registry.ts";
+import { checkRoute } from "./route.ts";
+import { check, create, running, runningOrNull, statusText } from "./running.ts";
+import { BaseSDPSession, FrozenSDPSession } from "./sdp_session.ts";
+import type { SIPMessage } from "./sip_message.ts";
+import { sipStatusMessages } from "./sip_status_messages.ts";
+import { checkTimeout } from "./timeout.ts";
+import { BaseSIPURI, FrozenSIPURI, type TransportName } from "./uri.ts";
+
+/** Offer and answer of a session; null where there is none. */
+export interface InvitationSDP {
+  /** The offer, or the answer, of ours that is being negotiated. */
+  readonly proposedLocal: FrozenSDPSession | null;
+  /** The offer of the peer's that is being negotiated. */
+  readonly proposedRemote: FrozenSDPSession | null;
+  /** What is in force on our side. */
+  readonly activeLocal: FrozenSDPSession | null;
+  /** What is in force on the peer's side. */
+  readonly activeRemote: FrozenSDPSession | null;
+}
+
+/** What `sendInvite()` takes. */
+export interface InviteOptions {
+  requestUri: BaseSIPURI;
+  fromHeader: BaseFromHeader;
+  toHeader: BaseToHeader;
+  /** Where the INVITE goes: an IP address, its port and transport. */
+  routeHeader: BaseRouteHeader;
+  /** Left out: our address towards the route, with the user of the From header. */
+  contactHeader?: BaseContactHeader;
+  /** The offer. */
+  sdp: BaseSDPSession;
+  credentials?: BaseCredentials | null;
+  extraHeaders?: Iterable<BaseHeader>;
+  /** Seconds to wait for a final response; then CANCEL, and "disconnected" with 408. */
+  timeout?: number | null;
+  /** Its abort does what `end()` does. */
+  signal?: AbortSignal;
+}
+
+/** What `sendResponse()` takes beside the code. */
+export interface ResponseOptions {
+  /** The reason phrase; the code's own when left out. */
+  reason?: string | null;
+  contactHeader?: BaseContactHeader | null;
+  /** The answer to the peer's offer. */
+  sdp?: BaseSDPSession | null;
+  extraHeaders?: Iterable<BaseHeader>;
+}
+
+/** What `end()` takes. */
+export interface EndOptions {
+  extraHeaders?: Iterable<BaseHeader>;
+  /** Seconds to wait for the peer's answer; then "disconnected" with 408. Default 32. */
+  timeout?: number;
+}
+
+/** pjsip_inv_state */
+const inv = { CALLING: 1, EARLY: 3, CONNECTING: 4, CONFIRMED: 5, DISCONNECTED: 6 } as const;
+
+const originators: readonly InvitationOriginator[] = [null, "local", "remote"];
+
+/** A change as its cause tells it; the rest stands in the object. */
+type Cause = Pick<
+  InvitationStateChange,
+  "originator" | "method" | "requestUri" | "code" | "reason" | "headers" | "body" | "disconnectReason"
+>;
+
+const noCause: Cause = {
+  originator: null,
+  method: null,
+  requestUri: null,
+  code: null,
+  reason: null,
+  headers: emptyHeaderMap,
+  body: null,
+  disconnectReason: null,
+};
+
+/** A record of a change of the session in C. */
+interface NativeChange {
+  readonly state: number;
+  readonly code: number;
+  readonly reason: string;
+  readonly cause: Cause;
+}
+
+/**
+ * A call: an INVITE, its dialog and how it ends (RFC 3261, sections 12 to 15), from either side.
+ *
+ * @example
+ * ```ts
+ * import { Engine, NotificationCenter } from "@sipcore/sipcore";
+ *
+ * await using engine = new Engine();
+ * await engine.start({ ipAddress: "127.0.0.1" });
+ * new NotificationCenter().addObserver(({ sender, data }) => {
+ *   if (data.state === "incoming") sender.sendResponse(486);
+ * }, { name: "SIPInvitationChangedState" });
+ * ```
+ */
+export class Invitation implements NativeObject {
+  #serial: Serial<"invitation"> | null = null;
+  #state: InvitationState = null;
+  #subState: InvitationSubState = null;
+  #direction: "incoming" | "outgoing" | null = null;
+  #credentials: FrozenCredentials | null = null;
+  #requestUri: FrozenSIPURI | null = null;
+  #fromHeader: FrozenFromHeader | null = null;
+  #toHeader: FrozenToHeader | null = null;
+  #routeHeader: FrozenRouteHeader | null = null;
+  #localContactHeader: FrozenContactHeader | null = null;
+  #remoteContactHeader: FrozenContactHeader | null = null;
+  #callId: string | null = null;
+  #localTag: string | null = null;
+  #remoteTag: string | null = null;
+  #transport: TransportName | null = null;
+  #remoteUserAgent: string | null = null;
+  #peerAddress: EndpointAddress | null = null;
+  #proposedLocal: FrozenSDPSession | null = null;
+  #proposedRemote: FrozenSDPSession | null = null;
+  #activeLocal: FrozenSDPSession | null = null;
+  #activeRemote: FrozenSDPSession | null = null;
+  /** A description of ours went out with a provisional response: it was the answer. */
+  #hasAnswered = false;
+  /** The final response was handed over, whatever has been told of it. */
+  #finalSent = false;
+  /** `end()` was called, whatever has been told of it. */
+  #ending = false;
+  /** The peer's CANCEL. */
+  #cancel: SIPMessage | null = null;
+  #cancelled = false;
+  #timedOut = false;
+  #engineStopping = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #unlisten: () => void = () => {};
+
+  /** The state; null before anything was sent. */
+  get state(): InvitationState {
+    return this.#state;
+  }
+
+  /** "normal" while connected. */
+  get subState(): InvitationSubState {
+    return this.#subState;
+  }
+
+  /** Who sent the INVITE; null before there is one. */
+  get direction(): "incoming" | "outgoing" | null {
+    return this.#direction;
+  }
+
+  /** What an outgoing call authenticates with. */
+  get credentials(): FrozenCredentials | null {
+    return this.#credentials;
+  }
+
+  /** The request URI of the INVITE. */
+  get requestUri(): FrozenSIPURI | null {
+    return this.#requestUri;
+  }
+
+  /** The From header of the INVITE, with its tag. */
+  get fromHeader(): FrozenFromHeader | null {
+    return this.#fromHeader;
+  }
+
+  /** The To header of the INVITE; with the tag once the call is answered. */
+  get toHeader(): FrozenToHeader | null {
+    return this.#toHeader;
+  }
+
+  /** From or To, whichever is ours. */
+  get localIdentity(): FrozenFromHeader | FrozenToHeader | null {
+    return this.#direction === "incoming" ? this.#toHeader : this.#fromHeader;
+  }
+
+  /** From or To, whichever is the peer's. */
+  get remoteIdentity(): FrozenFromHeader | FrozenToHeader | null {
+    return this.#direction === "incoming" ? this.#fromHeader : this.#toHeader;
+  }
+
+  /** The route of an outgoing call. */
+  get routeHeader(): FrozenRouteHeader | null {
+    return this.#routeHeader;
+  }
+
+  /** The Contact that we gave. */
+  get localContactHeader(): FrozenContactHeader | null {
+    return this.#localContactHeader;
+  }
+
+  /** The Contact that the peer gave last. */
+  get remoteContactHeader(): FrozenContactHeader | null {
+    return this.#remoteContactHeader;
+  }
+
+  /** The Call-ID, readable after the end too. */
+  get callId(): string | null {
+    return this.#callId;
+  }
+
+  /** The dialog; null before there is one. */
+  get dialogId(): DialogID | null {
+    if (this.#callId === null || this.#localTag === null) return null;
+    return new DialogID(this.#callId, this.#localTag, this.#remoteTag);
+  }
+
+  /** What carries the call. */
+  get transport(): TransportName | null {
+    return this.#transport;
+  }
+
+  /** What User-Agent or Server of the peer said. */
+  get remoteUserAgent(): string | null {
+    return this.#remoteUserAgent;
+  }
+
+  /** Where the peer's last message came from; a new object each time. */
+  get peerAddress(): EndpointAddress | null {
+    return this.#peerAddress && { ...this.#peerAddress };
+  }
+
+  /** Offer and answer as they stand now. */
+  get sdp(): InvitationSDP {
+    return {
+      proposedLocal: this.#proposedLocal,
+      proposedRemote: this.#proposedRemote,
+      activeLocal: this.#activeLocal,
+      activeRemote: this.#activeRemote,
+    };
+  }
+
+  /** Whether the engine's stop waits for it. */
+  get isLeaving(): boolean {
+    return this.#serial !== null;
+  }
+
+  /**
+   * Calls. Returns at once; what becomes of it comes as SIPInvitationChangedState.
+   *
+   * @throws SIPCoreInvalidStateError when it was called before, or the engine does not run; TypeError and RangeError
+   * for bad arguments; PJSIPError when PJSIP refuses them; the signal's reason when it has aborted.
+   */
+  sendInvite(options: InviteOptions): void {
+    const { signal } = options;
+    const requestUri = FrozenSIPURI.from(checkInstance(options.requestUri, BaseSIPURI, "requestUri"));
+    const fromHeader = FrozenFromHeader.from(checkInstance(options.fromHeader, BaseFromHeader, "fromHeader"));
+    const toHeader = FrozenToHeader.from(checkInstance(options.toHeader, BaseToHeader, "toHeader"));
+    const routeHeader = FrozenRouteHeader.from(
+      checkInstance(options.routeHeader, BaseRouteHeader, "routeHeader"),
+    );
+    const route = checkRoute(routeHeader);
+    const sdp = FrozenSDPSession.from(checkInstance(options.sdp, BaseSDPSession, "sdp"));
+    const credentials = options.credentials
+      ? FrozenCredentials.from(checkInstance(options.credentials, BaseCredentials, "credentials"))
+      : null;
+    const extraHeaders = checkExtraHeaders(options.extraHeaders);
+    const timeout = checkTimeout(options.timeout ?? null);
+    signal?.throwIfAborted();
+    if (this.#state !== null || this.#serial !== null) {
+      throw new SIPCoreInvalidStateError(
+        "Could not send INVITE: the invitation was used before",
+        this.#state,
+      );
+    }
+    const native = running();
+    const contactHeader = options.contactHeader
+      ? FrozenContactHeader.from(checkInstance(options.contactHeader, BaseContactHeader, "contactHeader"))
+      : new FrozenContactHeader(new Engine().contactUri(routeHeader, { user: fromHeader.uri.user }));
+    const args = new Writer().text(requestUri.toString()).text(withoutTag(fromHeader)).text(toHeader.body)
+      .text(contactHeader.body).text(route.body).text(sdp.toString())
+      .list(credentials ? [credentials] : [], (writer, one) => {
+        writer.text(one.realm).text(one.username).text(one.password).u8(one.digest ? 1 : 0).text(
+          one.algorithm,
+        );
+      });
+    writeHeaders(args, extraHeaders);
+    const serial = create(
+      "Could not send INVITE",
+      (status) => native.sc_invitation_create(args.block, args.size, status),
+    );
+    this.#begin(serial, "outgoing");
+    this.#credentials = credentials;
+    this.#requestUri = requestUri;
+    this.#fromHeader = fromHeader;
+    this.#toHeader = toHeader;
+    this.#routeHeader = routeHeader;
+    this.#localContactHeader = contactHeader;
+    this.#transport = route.transport;
+    this.#proposedLocal = sdp;
+    if (timeout !== null) this.#timer = setTimeout(() => this.#giveUp(), timeout * 1000);
+    if (signal) {
+      const abort = () => this[Symbol.dispose]();
+      signal.addEventListener("abort", abort, { once: true });
+      this.#unlisten = () => signal.removeEventListener("abort", abort);
+    }
+  }
+
+  #begin(serial: Serial<"invitation">, direction: "incoming" | "outgoing"): void {
+    this.#serial = serial;
+    this.#direction = direction;
+    hold(serial, this);
+  }
+
+  /** No final response came in time. */
+  #giveUp(): void {
+    if (this.#serial === null || !runningOrNull()) return;
+    this.#timedOut = true;
+    if (this.#state === "early") this.#sendEnd(0, []);
+    // Nobody has said anything: there is nothing that a CANCEL could be sent to (RFC 3261, section 9.1).
+    else running().sc_invitation_terminate(this.#serial, 408);
+  }
+
+  /**
+   * Answers the INVITE.
+   *
+   * @param code 100 to 699. A 2xx takes the call and needs `sdp`, unless an earlier 18x carried it.
+   * @throws SIPCoreInvalidStateError when there is no INVITE to answer; RangeError for another code; TypeError for a
+   * bad argument; PJSIPError when the answer does not fit the offer: the INVITE is still to be answered then.
+   */
+  sendResponse(code: number, options: ResponseOptions = {}): void {
+    checkInteger(code, "code", 100, 699);
+    const reason = checkOptionalText(options.reason ?? null, "reason");
+    const contactHeader = options.contactHeader
+      ? FrozenContactHeader.from(checkInstance(options.contactHeader, BaseContactHeader, "contactHeader"))
+      : null;
+    const sdp = options.sdp ? FrozenSDPSession.from(checkInstance(options.sdp, BaseSDPSession, "sdp")) : null;
+    const extraHeaders = checkExtraHeaders(options.extraHeaders);
+    const mayAnswer = this.#direction === "incoming" &&
+      (this.#state === "incoming" || this.#state === "early");
+    if (!mayAnswer || this.#finalSent || this.#serial === null) {
+      throw new SIPCoreInvalidStateError(`Could not answer: there is no INVITE to answer`, this.#state);
+    }
+    if (code >= 300 && sdp) throw new TypeError("sdp must not stand beside a code of 300 and more");
+    if (code >= 200 && code < 300 && !sdp && !this.#hasAnswered) {
+      throw new SIPCoreError("A 2xx needs sdp: the answer to the offer", "INVALID_STATE");
+    }
+    const args = new Writer().text(reason ?? "").text(contactHeader?.body ?? "").text(sdp?.toString() ?? "");
+    writeHeaders(args, extraHeaders);
+    const proposed = this.#proposedLocal;
+    if (sdp && !this.#hasAnswered) this.#proposedLocal = sdp;
+    try {
+      check(
+        running().sc_invitation_answer(this.#serial, code, args.block, args.size),
+        "Could not answer the INVITE",
+      );
+    } catch (error) {
+      this.#proposedLocal = proposed;
+      throw error;
+    }
+    if (contactHeader) this.#localContactHeader = contactHeader;
+    if (sdp) this.#hasAnswered = true;
+    if (code >= 200) this.#finalSent = true;
+  }
+
+  /**
+   * Ends the call: CANCEL, BYE, or 603 to an unanswered INVITE. Null and "disconnected": nothing happens.
+   *
+   * @throws SIPCoreInvalidStateError when it is ending already, or the engine does not run; RangeError for a bad
+   * timeout.
+   */
+  end(options: EndOptions = {}): void {
+    const extraHeaders = checkExtraHeaders(options.extraHeaders);
+    const timeout = checkTimeout(options.timeout ?? 32) ?? 32;
+    if (this.#serial === null) return;
+    if (this.#ending) {
+      throw new SIPCoreInvalidStateError("Could not end: the invitation is ending already", this.#state);
+    }
+    const unanswered = this.#direction === "incoming" && !this.#finalSent;
+    this.#sendEnd(unanswered ? 603 : 0, extraHeaders);
+    clearTimeout(this.#timer);
+    const serial = this.#serial;
+    this.#timer = setTimeout(() => {
+      this.#timedOut = true;
+      runningOrNull()?.sc_invitation_terminate(serial, 408);
+    }, timeout * 1000);
+  }
+
+  #sendEnd(code: number, extraHeaders: readonly BaseHeader[]): void {
+    const args = writeHeaders(new Writer(), extraHeaders);
+    check(
+      running().sc_invitation_end(this.#serial!, code, args.block, args.size),
+      "Could not end the invitation",
+    );
+    this.#ending = true;
+    if (code) this.#finalSent = true;
+  }
+
+  /** The stream of this call's notifications, all or those of the names given. */
+  notifications<const N extends keyof InvitationNotifications = keyof InvitationNotifications>(
+    name?: N | readonly N[],
+  ): NotificationStream<N> {
+    return notificationsOf(this, name);
+  }
+
+  /** `end()`, quiet when there is nothing to end. */
+  [Symbol.dispose](): void {
+    if (this.#serial === null || this.#ending || !runningOrNull()) return;
+    try {
+      this.end();
+    } catch (error) {
+      // It ended between the question and the call; anything else is the caller's to know.
+      if (!(error instanceof SIPCoreInvalidStateError)) reportError(error);
+    }
+  }
+
+  receive(kind: number, time: Date, reader: Reader): void {
+    switch (kind) {
+      case records.SC_RECORD_INVITATION_STATE:
+        this.#changed(reader, time);
+        break;
+      case records.SC_RECORD_INVITATION_SDP:
+        this.#negotiated(reader, time);
+        break;
+      case records.SC_RECORD_INVITATION_ENDING:
+        this.#leaving(reader.text(), time);
+        break;
+      case records.SC_RECORD_INVITATION_CANCELLED:
+        this.#cancelled = true;
+        this.#cancel = this.#heard(readPeerMessage(reader));
+        break;
+    }
+  }
+
+  /** Keeps what every message of the peer's tells. */
+  #heard(peer: PeerMessage): SIPMessage | null {
+    const { message } = peer;
+    if (peer.peerAddress) this.#peerAddress = peer.peerAddress;
+    if (peer.transport) this.#transport = peer.transport;
+    return message;
+  }
+
+  #readChange(reader: Reader): NativeChange {
+    const state = reader.u8();
+    const code = reader.u32();
+    const reason = reader.text();
+    this.#localTag = reader.text() || this.#localTag;
+    this.#remoteTag = reader.text() || this.#remoteTag;
+    const peer = readPeerMessage(reader);
+    const originator = originators[reader.u8()] ?? null;
+    const message = this.#heard(peer);
+    this.#callId ??= message?.headers.text("Call-ID") ?? null;
+    if (message && originator === "remote") this.#learn(message);
+    return {
+      state,
+      code,
+      reason,
+      cause: message ? causeOf(message, originator) : { ...noCause, originator },
+    };
+  }
+
+  /** What the attributes take from a message of the peer's. */
+  #learn(message: SIPMessage): void {
+    const contact = message.headers.get("Contact");
+    if (contact instanceof FrozenContactHeader) this.#remoteContactHeader = contact;
+    const agent = message.headers.text("User-Agent") ?? message.headers.text("Server");
+    if (agent !== null) this.#remoteUserAgent = agent;
+    const to = message.headers.get("To");
+    if (this.#direction === "outgoing" && !message.isRequest && to instanceof FrozenToHeader) {
+      this.#toHeader = to;
+    }
+  }
+
+  #changed(reader: Reader, time: Date): void {
+    const change = this.#readChange(reader);
+    switch (change.state) {
+      case inv.CALLING:
+        // A second one is the answer to a challenge: nothing that the program could see has changed.
+        if (this.#state === null) this.#became("outgoing", change.cause, time);
+        this.#nameDialog();
+        break;
+      case inv.EARLY:
+        // A late provisional response changes nothing while we are leaving.
+        if (!this.#ending) this.#became("early", change.cause, time);
+        break;
+      case inv.CONNECTING:
+        if (!this.#ending) {
+          clearTimeout(this.#timer);
+          this.#became("connecting", change.cause, time);
+        }
+        break;
+      case inv.CONFIRMED:
+        this.#confirmed(change, time);
+        break;
+      case inv.DISCONNECTED:
+        this.#disconnected(change, time);
+        break;
+    }
+  }
+
+  /** The From and To headers carry the tags of the dialog. */
+  #nameDialog(): void {
+    if (this.#direction === "outgoing" && this.#fromHeader && this.#localTag) {
+      const { uri, displayName, parameters } = this.#fromHeader;
+      this.#fromHeader = new FrozenFromHeader(uri, {
+        displayName,
+        parameters: new Map([...parameters, ["tag", this.#localTag]]),
+      });
+    }
+  }
+
+  #confirmed(change: NativeChange, time: Date): void {
+    if (this.#ending) return;
+    if (this.#activeLocal === null) {
+      // The answer was none: without media there is no call (RFC 3261, section 13.2.2.4).
+      this.#sendEnd(0, []);
+      return;
+    }
+    this.#subState = "normal";
+    const acknowledged = this.#direction === "incoming" ? change.cause : noCause;
+    this.#became("connected", acknowledged, time);
+  }
+
+  /** What `end()`, or the stack itself, has sent. */
+  #leaving(method: string, time: Date): void {
+    this.#ending = true;
+    if (method === "") return; // a final response: its change to "disconnected" tells everything
+    this.#subState = null;
+    this.#became("disconnecting", { ...noCause, originator: "local", method }, time);
+  }
+
+  #disconnected(change: NativeChange, time: Date): void {
+    const { cause } = change;
+    if (this.#cancelled && this.#direction === "incoming" && this.#state !== "disconnecting") {
+      const cancel = this.#cancel;
+      this.#ended({
+        ...(cancel ? causeOf(cancel, "remote") : noCause),
+        originator: "remote",
+        code: 487,
+        reason: sipStatusMessages[487] ?? "Request Terminated",
+        disconnectReason: reasonText(cancel) ?? "user request",
+      }, time);
+      return;
+    }
+    const code = this.#timedOut ? 408 : cause.code ?? change.code;
+    // PJSIP's own text ("Normal call clearing") says more than the phrase of the answer to a BYE.
+    const phrase = code < 300 ? null : cause.reason;
+    const reason = this.#timedOut ? sipStatusMessages[408]! : phrase ?? change.reason;
+    if (this.#direction === "incoming" && cause.originator === "local" && code >= 300) {
+      if (this.#state !== "disconnecting") {
+        this.#became("disconnecting", { ...noCause, originator: "local", code, reason }, time);
+      }
+      this.#ended({ ...cause, code, reason, disconnectReason: reason }, time);
+      return;
+    }
+    if (this.#state === "connecting" && cause.originator === "remote" && cause.method === null) {
+      // The stack itself has hung up, and this is the answer to it.
+      this.#became("disconnecting", { ...noCause, originator: "local", method: "BYE" }, time);
+    }
+    this.#ended({
+      ...(this.#timedOut ? noCause : cause),
+      code,
+      reason,
+      disconnectReason: this.#whyEnded(change, code, reason),
+    }, time);
+  }
+
+  #whyEnded(change: NativeChange, code: number, reason: string): string {
+    if (this.#engineStopping) return "engine stopped";
+    if (this.#timedOut) return "timeout";
+    if (change.cause.originator === "remote") {
+      return (change.cause.method && reasonText(change.cause)) || "user request";
+    }
+    if (change.cause.originator === "local") return "user request";
+    if (code === 408) {
+      return this.#state === "connecting" && this.#direction === "incoming" ? "missing ACK" : "timeout";
+    }
+    return reason;
+  }
+
+  #negotiated(reader: Reader, time: Date): void {
+    const status = reader.i32();
+    const local = FrozenSDPSession.tryParse(reader.text());
+    const remote = FrozenSDPSession.tryParse(reader.text());
+    if (this.#ending || this.#state === "disconnected") return;
+    if (status === 0 && local && remote) {
+      this.#proposedLocal = this.#proposedRemote = null;
+      this.#activeLocal = local;
+      this.#activeRemote = remote;
+      post("SIPInvitationGotSDPUpdate", this, {
+        succeeded: true,
+        localSdp: local,
+        remoteSdp: remote,
+        error: null,
+      }, { timestamp: time });
+    } else {
+      if (this.#direction === "outgoing") this.#proposedLocal = this.#proposedRemote = null;
+      post("SIPInvitationGotSDPUpdate", this, {
+        succeeded: false,
+        localSdp: null,
+        remoteSdp: null,
+        error: statusText(status),
+      }, { timestamp: time });
+    }
+  }
+
+  /** The one place where the state changes and is told. */
+  #became(state: InvitationState, cause: Cause, time: Date): void {
+    const prevState = this.#state;
+    const prevSubState: InvitationSubState = prevState === "connected" ? "normal" : null;
+    if (state === prevState && state !== "early") return;
+    this.#state = state;
+    if (state !== "connected") this.#subState = null;
+    const unheard = state === "incoming" ? () => this.#nobodyListens() : undefined;
+    post("SIPInvitationChangedState", this, {
+      prevState,
+      prevSubState,
+      state,
+      subState: this.#subState,
+      ...cause,
+    }, { timestamp: time, ...(unheard ? { unheard } : {}) });
+  }
+
+  #nobodyListens(): void {
+    if (this.#state === "incoming" && !this.#finalSent) this.sendResponse(480);
+  }
+
+  #ended(cause: Cause, time: Date): void {
+    clearTimeout(this.#timer);
+    this.#unlisten();
+    if (this.#serial !== null) release(this.#serial, this);
+    this.#serial = null;
+    this.#proposedLocal = this.#proposedRemote = null;
+    this.#became("disconnected", cause, time);
+    endSender(this);
+  }
+
+  engineStopping(): void {
+    this.#engineStopping = true;
+    if (this.#serial === null || this.#ending) return;
+    const unanswered = this.#direction === "incoming" && !this.#finalSent;
+    this.#sendEnd(unanswered ? 480 : 0, []);
+    clearTimeout(this.#timer);
+  }
+
+  engineStopped(): void {
+    if (this.#serial === null) return;
+    this.#ended({ ...noCause, disconnectReason: "engine stopped" }, new Date());
+  }
+
+  /** A call has come in. Not for programs. */
+  static {
+    onBirth(records.SC_RECORD_INVITATION_INCOMING, (serial, time, reader) => {
+      const invitation = new Invitation();
+      invitation.#begin(serial as Serial<"invitation">, "incoming");
+      invitation.#localTag = reader.text();
+      invitation.#localContactHeader = FrozenContactHeader.tryParse(reader.text());
+      const message = invitation.#heard(readPeerMessage(reader));
+      invitation.#came(message, time);
+    });
+  }
+
+  #came(message: SIPMessage | null, time: Date): void {
+    const from = message?.headers.get("From");
+    const to = message?.headers.get("To");
+    this.#requestUri = message?.requestUri ?? null;
+    this.#fromHeader = from instanceof FrozenFromHeader ? from : null;
+    this.#toHeader = to instanceof FrozenToHeader ? to : null;
+    this.#callId = message?.headers.text("Call-ID") ?? null;
+    this.#remoteTag = this.#fromHeader?.tag ?? null;
+    if (message) {
+      this.#learn(message);
+      this.#proposedRemote = sdpOf(message);
+    }
+    this.#became("incoming", message ? causeOf(message, "remote") : noCause, time);
+  }
+}
+
+function causeOf(message: SIPMessage, originator: InvitationOriginator): Cause {
+  return {
+    originator,
+    method: message.method,
+    requestUri: message.requestUri,
+    code: message.code,
+    reason: message.reason,
+    headers: message.headers,
+    body: message.body,
+    disconnectReason: null,
+  };
+}
+
+/** The text of a Reason header (RFC 3326), null when there is none. */
+function reasonText(message: Pick<SIPMessage, "headers"> | null): string | null {
+  const reason = message?.headers.get("Reason");
+  return reason && "text" in reason && typeof reason.text === "string" && reason.text ? reason.text : null;
+}
+
+function sdpOf(message: SIPMessage): FrozenSDPSession | null {
+  if (message.contentType?.contentType.toLowerCase() !== "application/sdp") return null;
+  return typeof message.body === "string" ? FrozenSDPSession.tryParse(message.body) : null;
+}
+
+/** PJSIP makes the tag of the dialog itself. */
+function withoutTag(header: FrozenFromHeader): string {
+  const parameters = new Map(header.parameters);
+  parameters.delete("tag");
+  return new FrozenFromHeader(header.uri, { displayName: header.displayName, parameters }).body;
+}

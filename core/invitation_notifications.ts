@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import type { Body } from "./body.ts";
+import type { HeaderMap } from "./header_map.ts";
+import type { Invitation } from "./invitation.ts";
+import type { Note } from "./notification.ts";
+import type { FrozenSDPSession } from "./sdp_session.ts";
+import type { FrozenSIPURI } from "./uri.ts";
+
+/** The states of an Invitation; null before anything was sent. */
+export type InvitationState =
+  | null
+  | "incoming"
+  | "outgoing"
+  | "early"
+  | "connecting"
+  | "connected"
+  | "disconnecting"
+  | "disconnected";
+
+/** What a "connected" Invitation is at; null in every other state. */
+export type InvitationSubState = null | "normal";
+
+/** Who caused a change; null: a timer, or the last step of something that was told before. */
+export type InvitationOriginator = "local" | "remote" | null;
+
+/** A change of state, with the message that caused it. */
+export interface InvitationStateChange {
+  prevState: InvitationState;
+  state: InvitationState;
+  prevSubState: InvitationSubState;
+  subState: InvitationSubState;
+  originator: InvitationOriginator;
+  /** Of the request that caused it. */
+  method: string | null;
+  /** Of the request that caused it. */
+  requestUri: FrozenSIPURI | null;
+  /** Of the response, or the local failure, that caused it. */
+  code: number | null;
+  /** Of the response, or the local failure, that caused it. */
+  reason: string | null;
+  headers: HeaderMap;
+  body: Body | null;
+  /** Why it ended; only in the change to "disconnected". */
+  disconnectReason: string | null;
+}
+
+/** What came of a negotiation (RFC 3264). */
+export type SDPUpdate =
+  | { succeeded: true; localSdp: FrozenSDPSession; remoteSdp: FrozenSDPSession; error: null }
+  | { succeeded: false; localSdp: null; remoteSdp: null; error: string };
+
+/** The notifications of Invitation. */
+export interface InvitationNotifications {
+  /** The state changed; a change to "early" comes with every provisional response. */
+  SIPInvitationChangedState: Note<Invitation, InvitationStateChange>;
+  /** Offer and answer were negotiated: start, change or stop the media. */
+  SIPInvitationGotSDPUpdate: Note<Invitation, SDPUpdate>;
+}

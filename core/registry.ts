@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import type { Reader } from "../ffi/wire.ts";
+import { postWarning } from "./dispatch.ts";
+import type { NativeObject } from "./native_object.ts";
+
+/** Known to the wire: held until their last record, whoever else holds them. */
+const held = new Map<number, NativeObject>();
+/** Local resources: a program that forgets one is told. */
+const local = new Map<number, WeakRef<NativeObject>>();
+
+const forgotten = new FinalizationRegistry<{ serial: number; noun: string }>(({ serial, noun }) => {
+  if (local.delete(serial)) {
+    postWarning(
+      "forgotten",
+      1,
+      `A ${noun} was forgotten without stop() or close(); it is freed when the engine stops`,
+    );
+  }
+});
+
+/** Registers what lives until the network or the program ends it. */
+export function hold(serial: number, object: NativeObject): void {
+  held.set(serial, object);
+}
+
+/** Registers a resource of this machine's; when it is collected before {@linkcode release}, a warning says so. */
+export function track(serial: number, object: NativeObject): void {
+  local.set(serial, new WeakRef(object));
+  forgotten.register(object, { serial, noun: object.constructor.name }, object);
+}
+
+/** The object has ended: records that still come find nobody. */
+export function release(serial: number, object: NativeObject): void {
+  held.delete(serial);
+  if (local.delete(serial)) forgotten.unregister(object);
+}
+
+/** The object of a serial, or null when it has ended. */
+export function lookUp(serial: number): NativeObject | null {
+  return held.get(serial) ?? local.get(serial)?.deref() ?? null;
+}
+
+/** Every object that is alive, in order of creation. */
+export function liveObjects(): NativeObject[] {
+  const objects = [...held.values()];
+  for (const reference of local.values()) {
+    const object = reference.deref();
+    if (object) objects.push(object);
+  }
+  return objects;
+}
+
+/** After the engine has stopped nothing has another half any more. */
+export function releaseAll(): void {
+  held.clear();
+  local.clear();
+}
+
+/** Makes the object that a record announces. */
+export type Birth = (serial: number, time: Date, reader: Reader) => void;
+
+const births = new Map<number, Birth>();
+
+/** Records of this kind announce an object that began in C. */
+export function onBirth(kind: number, birth: Birth): void {
+  births.set(kind, birth);
+}
+
+/** Gives a record to whom it belongs; false when it belongs to nobody any more. */
+export function deliver(kind: number, serial: number, time: Date, reader: Reader): boolean {
+  const birth = births.get(kind);
+  if (birth) {
+    birth(serial, time, reader);
+    return true;
+  }
+  const object = lookUp(serial);
+  object?.receive(kind, time, reader);
+  return object !== null;
+}

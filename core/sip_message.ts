@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import { type Body, decodeBody } from "./body.ts";
+import { decodeText, emptyHeaderMap, type HeaderMap, headerMapFrom } from "./header_map.ts";
+import { FrozenContentTypeHeader } from "./headers.ts";
+import { FrozenSIPURI } from "./uri.ts";
+
+/** The first line of a message. What is no such line at all has the method "". */
+interface StartLine {
+  readonly method: string | null;
+  readonly requestUriText: string | null;
+  readonly code: number | null;
+  readonly reason: string | null;
+}
+
+const LF = 0x0a;
+const CR = 0x0d;
+
+/** A SIP message as it stood on the wire. Nothing is decoded before it is asked for, and no bytes make it throw. */
+export class SIPMessage {
+  /** The message in these bytes, which are kept: they must not change afterwards. */
+  static decode(bytes: Uint8Array): SIPMessage {
+    return new SIPMessage(bytes);
+  }
+
+  readonly #bytes: Uint8Array;
+  /** Where the start line begins and ends, where the headers end, and where the body begins. */
+  #sections: readonly [number, number, number, number] | null = null;
+  #start: StartLine | null = null;
+  #requestUri: FrozenSIPURI | null | undefined;
+  #headers: HeaderMap | null = null;
+  #body: Body | null | undefined;
+
+  private constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  get isRequest(): boolean {
+    return this.#startLine.code === null;
+  }
+
+  /** The method of a request, null for a response. */
+  get method(): string | null {
+    return this.#startLine.method;
+  }
+
+  /** The request URI of a request, null for a response and for what is neither a sip nor a sips URI. */
+  get requestUri(): FrozenSIPURI | null {
+    if (this.#requestUri === undefined) {
+      const text = this.requestUriText;
+      // In brackets or behind a name it would be a header's address, no request URI.
+      this.#requestUri = text === null || text.includes("<") ? null : FrozenSIPURI.tryParse(text);
+    }
+    return this.#requestUri;
+  }
+
+  /** The request URI of a request as it stood there, null for a response. */
+  get requestUriText(): string | null {
+    return this.#startLine.requestUriText;
+  }
+
+  /** The status code of a response, 0 when it is no number of three digits; null for a request. */
+  get code(): number | null {
+    return this.#startLine.code;
+  }
+
+  /** The reason phrase of a response, "" when it has none; null for a request. */
+  get reason(): string | null {
+    return this.#startLine.reason;
+  }
+
+  get headers(): HeaderMap {
+    if (this.#headers === null) {
+      const [, start, end] = this.#split();
+      this.#headers = start < end ? headerMapFrom(this.#bytes.subarray(start, end)) : emptyHeaderMap;
+    }
+    return this.#headers;
+  }
+
+  /** The Content-Type header, null when there is none or it is malformed. */
+  get contentType(): FrozenContentTypeHeader | null {
+    const header = this.headers.get("Content-Type");
+    return header instanceof FrozenContentTypeHeader ? header : null;
+  }
+
+  /** The body as the application gets it, null when there is none. */
+  get body(): Body | null {
+    if (this.#body === undefined) {
+      this.#body = decodeBody(this.bodyBytes, this.contentType?.contentType ?? null);
+    }
+    return this.#body;
+  }
+
+  /** The body as it stood there: as much as Content-Length says, or all that there is. */
+  get bodyBytes(): Uint8Array {
+    const rest = this.#bytes.subarray(this.#split()[3]);
+    const length = this.headers.text("Content-Length");
+    return length !== null && /^[0-9]+$/.test(length) ? rest.subarray(0, Number(length)) : rest;
+  }
+
+  get #startLine(): StartLine {
+    if (this.#start === null) {
+      const [start, end] = this.#split();
+      this.#start = parseStartLine(decodeText(this.#bytes.subarray(start, end)).trim());
+    }
+    return this.#start;
+  }
+
+  #split(): readonly [number, number, number, number] {
+    return this.#sections ??= splitMessage(this.#bytes);
+  }
+}
+
+function splitMessage(bytes: Uint8Array): readonly [number, number, number, number] {
+  let start = 0;
+  // Empty lines ahead of a message are no part of it (RFC 3261, section 7.5).
+  while (bytes[start] === CR || bytes[start] === LF) start++;
+  const first = lineEnd(bytes, start);
+  let line = first;
+  while (line < bytes.length) {
+    const end = lineEnd(bytes, line);
+    if (bytes[line] === LF || (bytes[line] === CR && bytes[line + 1] === LF)) {
+      return [start, first, line, end];
+    }
+    line = end;
+  }
+  return [start, first, bytes.length, bytes.length];
+}
+
+/** The index behind the line that begins at `from`. */
+function lineEnd(bytes: Uint8Array, from: number): number {
+  const end = bytes.indexOf(LF, from);
+  return end < 0 ? bytes.length : end + 1;
+}
+
+function parseStartLine(line: string): StartLine {
+  if (/^SIP\/[0-9.]+(?:[ \t]|$)/i.test(line)) {
+    const [, code, reason] = /^[^ \t]+[ \t]+([0-9]{3})(?:[ \t]+(.*))?$/.exec(line) ?? [];
+    return { method: null, requestUriText: null, code: Number(code ?? 0), reason: reason ?? "" };
+  }
+  const method = /^[^ \t]*/.exec(line)![0];
+  const rest = line.slice(method.length).replace(/[ \t]SIP\/[0-9.]+$/i, "");
+  return { method, requestUriText: rest.trim(), code: null, reason: null };
+}

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import type { SymbolTable } from "../types.ts";
+
+/** The rows of shim/invitation.h. */
+export const invitation = {
+  sc_invitation_create: { args: ["bytes", "u32", "status"], result: "serial:invitation" },
+  sc_invitation_answer: { args: ["serial:invitation", "u32", "bytes", "u32"], result: "i32" },
+  sc_invitation_end: { args: ["serial:invitation", "u32", "bytes", "u32"], result: "i32" },
+  sc_invitation_terminate: { args: ["serial:invitation", "u32"], result: "i32" },
+} as const satisfies SymbolTable;

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import { audioMixer } from "./audio_mixer.ts";
+import { audioTransport } from "./audio_transport.ts";
+import { bell } from "./bell.ts";
+import { engine } from "./engine.ts";
+import { incomingRequest } from "./incoming_request.ts";
+import { invitation } from "./invitation.ts";
+import { library } from "./library.ts";
+import { log } from "./log.ts";
+import { recordingWaveFile } from "./recording_wave_file.ts";
+import { rtpTransport } from "./rtp_transport.ts";
+import { waveFile } from "./wave_file.ts";
+import { pjlib } from "./pjlib.ts";
+
+type Table =
+  & typeof library
+  & typeof bell
+  & typeof log
+  & typeof engine
+  & typeof incomingRequest
+  & typeof invitation
+  & typeof audioMixer
+  & typeof rtpTransport
+  & typeof audioTransport
+  & typeof waveFile
+  & typeof recordingWaveFile
+  & typeof pjlib;
+
+/** Every function of the shared library that TypeScript calls. */
+export const table: Table = {
+  ...library,
+  ...bell,
+  ...log,
+  ...engine,
+  ...incomingRequest,
+  ...invitation,
+  ...audioMixer,
+  ...rtpTransport,
+  ...audioTransport,
+  ...waveFile,
+  ...recordingWaveFile,
+  ...pjlib,
+};

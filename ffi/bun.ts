@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import type { Bell, BellFunctions, Native, Runtime, SymbolTable, Word } from "./types.ts";
+
+/** The part of `bun:ffi` that this adapter uses, written out so that it also type-checks outside Bun. */
+interface BunFFI {
+  dlopen(path: string, symbols: Record<string, unknown>): { symbols: Record<string, unknown> };
+  JSCallback: new (
+    fn: () => void,
+    options: { args: string[]; returns: string; threadsafe: boolean },
+  ) => { readonly ptr: number | null };
+}
+
+/** Callbacks from foreign threads corrupt the heap of every Bun before this one. */
+const leastVersion: readonly [number, number] = [1, 4];
+
+// A specifier that is no literal: other runtimes' checkers do not know the scheme.
+const specifier: string = "bun:ffi";
+const { dlopen, JSCallback } = await import(specifier) as BunFFI;
+
+const spelling: Record<string, string> = {
+  void: "void",
+  i32: "i32",
+  u32: "u32",
+  f64: "f64",
+  text: "ptr",
+  bytes: "ptr",
+  buffer: "ptr",
+  status: "ptr",
+  callback: "function",
+};
+
+function spell(word: Word): string {
+  return word.startsWith("serial:") ? "f64" : spelling[word]!;
+}
+
+/** Throws when this version of Bun cannot carry the library; exported for its test. */
+export function checkVersion(version: string): void {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  if (major < leastVersion[0] || (major === leastVersion[0] && minor < leastVersion[1])) {
+    throw new Error(
+      `Bun ${version} is too old: sipcore needs Bun ${
+        leastVersion.join(".")
+      } or newer, because native threads ` +
+        `that call JavaScript corrupt the memory of older ones`,
+    );
+  }
+}
+
+function open<T extends SymbolTable>(path: string, table: T): Native<T> {
+  const symbols: Record<string, unknown> = {};
+  for (const [name, row] of Object.entries(table)) {
+    // Bun has no non-blocking call: such a row would stop JavaScript.
+    if (row.nonblocking) continue;
+    symbols[name] = { args: row.args.map(spell), returns: spell(row.result) };
+  }
+  return dlopen(path, symbols).symbols as Native<T>;
+}
+
+let current: (() => void) | null = null;
+/** Made once and never closed: unrooting a callback while a thread may still call it is not safe. */
+let callback: { readonly ptr: number | null } | null = null;
+
+/** A thread of the library's calls one void callback without arguments; Bun posts it and the thread goes on. */
+function onBell(native: BellFunctions, ring: () => void): Bell {
+  current = ring;
+  callback ??= new JSCallback(() => current?.(), { args: [], returns: "void", threadsafe: true });
+  // The callback alone does not keep the process alive.
+  const keepAlive = setInterval(() => {}, 0x7fffffff);
+  const failed = native.sc_bell_start(callback.ptr!);
+  const close = () => {
+    current = null;
+    clearInterval(keepAlive);
+  };
+  if (failed) {
+    close();
+    throw new Error(`Cannot start the bell thread (status ${failed})`);
+  }
+  return { close };
+}
+
+export const runtime: Runtime = {
+  name: "bun",
+  check: () => checkVersion(process.versions["bun"] ?? "0"),
+  open,
+  onBell,
+  environment: (name) => process.env[name] ?? null,
+};

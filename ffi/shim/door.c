@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The door: looks at what comes in before the transaction layer does, and keeps out what pjproject 2.17 does not
+ * survive. A request is refused statelessly, so nothing of it costs memory; a response or an ACK, which must reach
+ * its transaction, loses the body and goes on.
+ */
+#include "internal.h"
+
+static bool body_is_sdp(const pjsip_msg_body *body)
+{
+    static const pj_str_t sdp = { "sdp", 3 }, multipart = { "multipart", 9 };
+
+    return !pj_stricmp(&body->content_type.subtype, &sdp) || !pj_stricmp(&body->content_type.type, &multipart);
+}
+
+static bool is_safe(const pjsip_rx_data *rdata)
+{
+    const pjsip_msg_body *body = rdata->msg_info.msg->body;
+    const char *text = rdata->msg_info.msg_buf;
+    const char *end = text + rdata->msg_info.len;
+
+    if (!body || !body_is_sdp(body))
+        return true;
+    /* The raw bytes behind the headers: what a multipart body holds is seen without parsing it. */
+    while (text + 4 <= end && memcmp(text, "\r\n\r\n", 4))
+        text++;
+    return sc_sdp_is_safe(text, (size_t)(end - text));
+}
+
+static pj_bool_t on_rx_request(pjsip_rx_data *rdata)
+{
+    if (is_safe(rdata))
+        return PJ_FALSE;
+    if (rdata->msg_info.msg->line.req.method.id == PJSIP_ACK_METHOD) {
+        rdata->msg_info.msg->body = NULL;
+        return PJ_FALSE;
+    }
+    pjsip_endpt_respond_stateless(sc_engine.endpt, rdata, PJSIP_SC_NOT_ACCEPTABLE_HERE, NULL, NULL, NULL);
+    return PJ_TRUE;
+}
+
+static pj_bool_t on_rx_response(pjsip_rx_data *rdata)
+{
+    if (!is_safe(rdata))
+        rdata->msg_info.msg->body = NULL;
+    return PJ_FALSE;
+}
+
+pjsip_module sc_door_module = {
+    .name = { "mod-sc-door", 11 },
+    .id = -1,
+    .priority = PJSIP_MOD_PRIORITY_TSX_LAYER - 2,
+    .on_rx_request = on_rx_request,
+    .on_rx_response = on_rx_response,
+};

@@ -1,0 +1,721 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <openssl/rand.h>
+#include <openssl/ssl.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine.h"
+#include "internal.h"
+
+/* The longest wait of the poll thread: a timer that another thread sets may be late by as much. */
+#define POLL_MS 50
+
+typedef struct deferred {
+    struct deferred *next;
+    void (*fn)(void *arg);
+    void *arg;
+} deferred;
+
+sc_engine_state sc_engine;
+
+static atomic_bool running, quitting;
+static const char *failed_step = "";
+static pj_pool_factory_policy policy;
+static pthread_t poller;
+static int wake_pipe[2] = { -1, -1 };
+static pjsip_transport *udp_transport;
+static pjsip_tpfactory *tcp_factory;
+static pthread_mutex_t defer_mutex = PTHREAD_MUTEX_INITIALIZER;
+static deferred *defer_head, *defer_tail;
+static pjsip_generic_string_hdr *_Atomic user_agent_hdr, *_Atomic server_hdr;
+
+/* ---- process-wide ---------------------------------------------------------------------------------------------- */
+
+/* pjlib's own answer to "no memory" is a longjmp that nobody catches; ours is NULL, which its callers check. */
+static void on_no_memory(pj_pool_t *pool, pj_size_t size)
+{
+    PJ_UNUSED_ARG(pool);
+    PJ_UNUSED_ARG(size);
+}
+
+static void on_exit_of_process(void)
+{
+    /* Nothing of ours may call into a runtime that is being torn down. Threads end with the process. */
+    sc_ring_shut();
+}
+
+/* Call-IDs, tags and branches come from pj_rand(): unseeded, every process would make the same ones. */
+static void seed_random(void)
+{
+    unsigned seed;
+
+    if (RAND_bytes((unsigned char *)&seed, sizeof(seed)) != 1)
+        seed = (unsigned)getpid() ^ (unsigned)time(NULL);
+    pj_srand(seed);
+}
+
+static pj_status_t init_process(void)
+{
+    static bool done;
+    pj_status_t status;
+
+    if (done)
+        return PJ_SUCCESS;
+    /* OpenSSL's own exit handler would free what our threads still use. */
+    OPENSSL_init_ssl(OPENSSL_INIT_NO_ATEXIT, NULL);
+    pj_log_set_level(0);
+    seed_random();
+    status = pj_init();
+    if (status == PJ_SUCCESS)
+        status = pjlib_util_init();
+    if (status != PJ_SUCCESS)
+        return status;
+    policy = pj_pool_factory_default_policy;
+    policy.callback = on_no_memory;
+    sc_log_install();
+    atexit(on_exit_of_process);
+    done = true;
+    return PJ_SUCCESS;
+}
+
+pj_pool_t *sc_pool_create(const char *name, unsigned size)
+{
+    return sc_should_fail() ? NULL : pj_pool_create(&sc_engine.cp.factory, name, size, size, NULL);
+}
+
+/* ---- the poll thread ------------------------------------------------------------------------------------------- */
+
+static void wake_poll_thread(void)
+{
+    char byte = 0;
+
+    /* A full pipe means that it has been woken already. */
+    if (write(wake_pipe[1], &byte, 1) < 0)
+        return;
+}
+
+void sc_defer(void (*fn)(void *arg), void *arg)
+{
+    deferred *item = malloc(sizeof(*item));
+
+    if (!item)
+        return; /* what was to be freed waits for the end of the engine */
+    item->next = NULL;
+    item->fn = fn;
+    item->arg = arg;
+    pthread_mutex_lock(&defer_mutex);
+    if (defer_tail)
+        defer_tail->next = item;
+    else
+        defer_head = item;
+    defer_tail = item;
+    pthread_mutex_unlock(&defer_mutex);
+    wake_poll_thread();
+}
+
+static void run_deferred(void)
+{
+    deferred *item;
+
+    pthread_mutex_lock(&defer_mutex);
+    item = defer_head;
+    defer_head = defer_tail = NULL;
+    pthread_mutex_unlock(&defer_mutex);
+    while (item) {
+        deferred *next = item->next;
+
+        item->fn(item->arg);
+        free(item);
+        item = next;
+    }
+}
+
+static char wake_bytes[64];
+static pj_ioqueue_op_key_t wake_op;
+
+static void on_wake(pj_ioqueue_key_t *key, pj_ioqueue_op_key_t *op, pj_ssize_t size)
+{
+    pj_status_t status = PJ_SUCCESS;
+
+    PJ_UNUSED_ARG(size);
+    while (status == PJ_SUCCESS) {
+        pj_ssize_t length = sizeof(wake_bytes);
+
+        status = pj_ioqueue_recv(key, op, wake_bytes, &length, 0);
+    }
+}
+
+static pj_status_t open_wake_pipe(void)
+{
+    static const pj_ioqueue_callback callback = { .on_read_complete = on_wake };
+    pj_ioqueue_key_t *key;
+    pj_status_t status;
+
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, wake_pipe))
+        return pj_get_os_error();
+    status = pj_ioqueue_register_sock(sc_engine.pool, pjsip_endpt_get_ioqueue(sc_engine.endpt), wake_pipe[0], NULL,
+                                      &callback, &key);
+    if (status == PJ_SUCCESS) {
+        pj_ioqueue_op_key_init(&wake_op, sizeof(wake_op));
+        on_wake(key, &wake_op, 0);
+    }
+    return status;
+}
+
+static void end_all(void);
+
+static void *poll_thread(void *arg)
+{
+    static const pj_time_val wait = { 0, POLL_MS };
+    pj_time_val now, swept = { 0, 0 };
+    sc_record record;
+
+    PJ_UNUSED_ARG(arg);
+    sc_thread_register();
+    while (!atomic_load(&quitting)) {
+        pjsip_endpt_handle_events2(sc_engine.endpt, &wait, NULL);
+        run_deferred();
+        pj_gettickcount(&now);
+        if (now.sec != swept.sec) {
+            swept = now;
+            sc_incoming_request_sweep();
+        }
+    }
+    end_all();
+    sc_record_init(&record, SC_RECORD_ENGINE_STOPPED, 0);
+    sc_record_push(&record, false);
+    return NULL;
+}
+
+/* ---- incoming requests outside dialogs --------------------------------------------------------------------------- */
+
+static void answer(pjsip_rx_data *rdata, int code, const pjsip_hdr *header, bool capabilities)
+{
+    static const int names[] = { PJSIP_H_ALLOW, PJSIP_H_ACCEPT, PJSIP_H_SUPPORTED };
+    pjsip_tx_data *tdata;
+    pjsip_transaction *tsx;
+    unsigned i;
+
+    if (pjsip_endpt_create_response(sc_engine.endpt, rdata, code, NULL, &tdata) != PJ_SUCCESS)
+        return;
+    for (i = 0; capabilities && i < PJ_ARRAY_SIZE(names); i++) {
+        const pjsip_hdr *capability = pjsip_endpt_get_capability(sc_engine.endpt, names[i], NULL);
+
+        if (capability)
+            pjsip_msg_add_hdr(tdata->msg, (pjsip_hdr *)pjsip_hdr_clone(tdata->pool, capability));
+    }
+    if (header)
+        pjsip_msg_add_hdr(tdata->msg, (pjsip_hdr *)pjsip_hdr_clone(tdata->pool, header));
+    if (pjsip_tsx_create_uas2(&sc_core_module, rdata, NULL, &tsx) != PJ_SUCCESS) {
+        pjsip_tx_data_dec_ref(tdata);
+        return;
+    }
+    pjsip_tsx_recv_msg(tsx, rdata);
+    if (pjsip_tsx_send_msg(tsx, tdata) != PJ_SUCCESS)
+        pjsip_tx_data_dec_ref(tdata);
+}
+
+static pj_bool_t on_rx_request(pjsip_rx_data *rdata)
+{
+    const pjsip_method *method = &rdata->msg_info.msg->line.req.method;
+
+    if (method->id == PJSIP_ACK_METHOD)
+        return PJ_TRUE; /* of a call that is gone: nothing to say */
+    if (method->id == PJSIP_INVITE_METHOD)
+        sc_invitation_on_invite(rdata);
+    else if (method->id == PJSIP_CANCEL_METHOD || method->id == PJSIP_BYE_METHOD)
+        answer(rdata, PJSIP_SC_CALL_TSX_DOES_NOT_EXIST, NULL, false);
+    else if (sc_incoming_request_wants(method))
+        sc_incoming_request_on_request(rdata);
+    else if (method->id == PJSIP_OPTIONS_METHOD)
+        answer(rdata, PJSIP_SC_OK, NULL, true);
+    else
+        answer(rdata, PJSIP_SC_METHOD_NOT_ALLOWED, pjsip_endpt_get_capability(sc_engine.endpt, PJSIP_H_ALLOW, NULL),
+               false);
+    return PJ_TRUE;
+}
+
+pjsip_module sc_core_module = {
+    .name = { "mod-sc-core", 11 },
+    .id = -1,
+    .priority = PJSIP_MOD_PRIORITY_APPLICATION,
+    .on_rx_request = on_rx_request,
+};
+
+/* ---- User-Agent and Server --------------------------------------------------------------------------------------- */
+
+static pj_status_t add_identity(pjsip_tx_data *tdata, pjsip_generic_string_hdr *header)
+{
+    if (!header || (pjsip_tx_data_is_valid(tdata) && tdata->buf.start) ||
+        pjsip_msg_find_hdr_by_name(tdata->msg, &header->name, NULL))
+        return PJ_SUCCESS;
+    pjsip_msg_add_hdr(tdata->msg, (pjsip_hdr *)pjsip_hdr_shallow_clone(tdata->pool, header));
+    return PJ_SUCCESS;
+}
+
+static pj_status_t on_tx_request(pjsip_tx_data *tdata)
+{
+    return add_identity(tdata, atomic_load(&user_agent_hdr));
+}
+
+static pj_status_t on_tx_response(pjsip_tx_data *tdata)
+{
+    return add_identity(tdata, atomic_load(&server_hdr));
+}
+
+static pjsip_module identity_module = {
+    .name = { "mod-sc-identity", 15 },
+    .id = -1,
+    .priority = PJSIP_MOD_PRIORITY_TRANSPORT_LAYER + 2,
+    .on_tx_request = on_tx_request,
+    .on_tx_response = on_tx_response,
+};
+
+static pj_status_t set_identity(const pj_str_t *text)
+{
+    static const pj_str_t user_agent = { "User-Agent", 10 }, server = { "Server", 6 };
+    pj_str_t copy;
+
+    if (!text->slen) {
+        atomic_store(&user_agent_hdr, NULL);
+        atomic_store(&server_hdr, NULL);
+        return PJ_SUCCESS;
+    }
+    /* The old ones stay in the engine's pool: a message that is being printed may still point to them. */
+    pj_strdup_with_null(sc_engine.pool, &copy, text);
+    if (!copy.ptr)
+        return PJ_ENOMEM;
+    atomic_store(&user_agent_hdr, pjsip_generic_string_hdr_create(sc_engine.pool, &user_agent, &copy));
+    atomic_store(&server_hdr, pjsip_generic_string_hdr_create(sc_engine.pool, &server, &copy));
+    return PJ_SUCCESS;
+}
+
+/* ---- no DNS -------------------------------------------------------------------------------------------------------- */
+
+/* IP literals only: no thread of PJSIP's ever waits for a name server, and no forged answer is ever believed. */
+static void resolve(pjsip_resolver_t *resolver, pj_pool_t *pool, const pjsip_host_info *target, void *token,
+                    pjsip_resolver_callback *callback)
+{
+    pjsip_server_addresses server;
+    pjsip_transport_type_e type = target->type;
+    int af = pj_strchr(&target->addr.host, ':') ? pj_AF_INET6() : pj_AF_INET();
+    unsigned port = (unsigned)target->addr.port;
+    pj_status_t status;
+
+    PJ_UNUSED_ARG(resolver);
+    PJ_UNUSED_ARG(pool);
+    pj_bzero(&server, sizeof(server));
+    if (type == PJSIP_TRANSPORT_UNSPECIFIED)
+        type = PJSIP_TRANSPORT_UDP;
+    if (af == pj_AF_INET6())
+        type = (pjsip_transport_type_e)((int)type | PJSIP_TRANSPORT_IPV6);
+    if (!port)
+        port = (unsigned)pjsip_transport_get_default_port_for_type(type);
+    status = pj_sockaddr_parse(af, 0, &target->addr.host, &server.entry[0].addr);
+    if (status == PJ_SUCCESS && !pj_sockaddr_has_addr(&server.entry[0].addr))
+        status = PJ_ERESOLVE;
+    if (status != PJ_SUCCESS) {
+        callback(PJ_ERESOLVE, token, NULL);
+        return;
+    }
+    pj_sockaddr_set_port(&server.entry[0].addr, (pj_uint16_t)port);
+    server.count = 1;
+    server.entry[0].type = type;
+    server.entry[0].addr_len = (int)pj_sockaddr_get_len(&server.entry[0].addr);
+    callback(PJ_SUCCESS, token, &server);
+}
+
+/* ---- transports ------------------------------------------------------------------------------------------------------ */
+
+/* Bursts beyond the default buffer (92 datagrams) would be lost while the poll thread is busy. */
+static int receive_buffer = 4 * 1024 * 1024;
+
+static void on_transport_state(pjsip_transport *tp, pjsip_transport_state state,
+                               const pjsip_transport_state_info *info)
+{
+    sc_record record;
+    char local[PJ_INET6_ADDRSTRLEN + 10], remote[PJ_INET6_ADDRSTRLEN + 10], reason[PJ_ERR_MSG_SIZE];
+
+    if (!(tp->flag & PJSIP_TRANSPORT_RELIABLE))
+        return;
+    if (state != PJSIP_TP_STATE_CONNECTED && state != PJSIP_TP_STATE_DISCONNECTED)
+        return;
+    pj_addr_str_print(&tp->local_name.host, tp->local_name.port, local, sizeof(local), 1);
+    pj_addr_str_print(&tp->remote_name.host, tp->remote_name.port, remote, sizeof(remote), 1);
+    reason[0] = '\0';
+    if (state == PJSIP_TP_STATE_DISCONNECTED)
+        pj_strerror(info->status, reason, sizeof(reason));
+    sc_record_init(&record, SC_RECORD_TRANSPORT, 0);
+    sc_record_u8(&record, state == PJSIP_TP_STATE_CONNECTED);
+    sc_record_text(&record, tp->type_name);
+    sc_record_text(&record, local);
+    sc_record_text(&record, remote);
+    sc_record_text(&record, reason);
+    sc_record_push(&record, false);
+}
+
+/* What Via and Contact say of a socket that is bound to all addresses: no name server is asked. */
+static pj_str_t own_address(int af, const pj_str_t *bound, char *text, int size)
+{
+    pj_sockaddr address;
+
+    if (bound->slen)
+        return *bound;
+    if (pj_getdefaultipinterface(af, &address) != PJ_SUCCESS)
+        return af == pj_AF_INET6() ? pj_str("::1") : pj_str("127.0.0.1");
+    return pj_str(pj_sockaddr_print(&address, text, size, 0));
+}
+
+static pj_status_t start_udp(int af, const pj_str_t *address, unsigned port)
+{
+    pjsip_transport_type_e type = af == pj_AF_INET6() ? PJSIP_TRANSPORT_UDP6 : PJSIP_TRANSPORT_UDP;
+    char text[PJ_INET6_ADDRSTRLEN];
+    pj_sock_t sock = PJ_INVALID_SOCKET;
+    pj_sockaddr bound;
+    pjsip_host_port name;
+    int size = sizeof(bound);
+    pj_status_t status;
+
+    status = pj_sockaddr_init(af, &bound, address->slen ? address : NULL, (pj_uint16_t)port);
+    if (status == PJ_SUCCESS)
+        status = pj_sock_socket(af, pj_SOCK_DGRAM() | pj_SOCK_CLOEXEC(), 0, &sock);
+    if (status == PJ_SUCCESS) {
+        /* As much as the system grants; less is no failure. */
+        pj_sock_setsockopt(sock, pj_SOL_SOCKET(), pj_SO_RCVBUF(), &receive_buffer, sizeof(receive_buffer));
+        status = pj_sock_bind(sock, &bound, (int)pj_sockaddr_get_len(&bound));
+    }
+    if (status == PJ_SUCCESS)
+        status = pj_sock_getsockname(sock, &bound, &size);
+    if (status == PJ_SUCCESS) {
+        name.host = own_address(af, address, text, sizeof(text));
+        name.port = pj_sockaddr_get_port(&bound);
+        status = pjsip_udp_transport_attach2(sc_engine.endpt, type, sock, &name, 1, &udp_transport);
+    }
+    if (status != PJ_SUCCESS && sock != PJ_INVALID_SOCKET)
+        pj_sock_close(sock);
+    return status;
+}
+
+static pj_status_t start_tcp(int af, const pj_str_t *address, unsigned port)
+{
+    char text[PJ_INET6_ADDRSTRLEN];
+    pjsip_tcp_transport_cfg config;
+    pj_status_t status;
+
+    pjsip_tcp_transport_cfg_default(&config, af);
+    status = pj_sockaddr_init(af, &config.bind_addr, address->slen ? address : NULL, (pj_uint16_t)port);
+    if (status != PJ_SUCCESS)
+        return status;
+    config.addr_name.host = own_address(af, address, text, sizeof(text));
+    config.reuse_addr = PJ_TRUE;
+    return pjsip_tcp_transport_start3(sc_engine.endpt, &config, &tcp_factory);
+}
+
+/* ---- start and stop ---------------------------------------------------------------------------------------------------- */
+
+static void tear_down(void)
+{
+    if (sc_engine.events)
+        pjmedia_event_mgr_destroy(sc_engine.events);
+    if (sc_engine.endpt)
+        pjsip_endpt_destroy(sc_engine.endpt);
+    if (sc_engine.media)
+        pjmedia_endpt_destroy(sc_engine.media);
+    atomic_store(&user_agent_hdr, NULL);
+    atomic_store(&server_hdr, NULL);
+    if (sc_engine.pool)
+        pj_pool_release(sc_engine.pool);
+    if (wake_pipe[1] >= 0)
+        close(wake_pipe[1]);
+    /* wake_pipe[0] was closed with its key in the ioqueue. */
+    wake_pipe[0] = wake_pipe[1] = -1;
+    udp_transport = NULL;
+    tcp_factory = NULL;
+    pj_caching_pool_destroy(&sc_engine.cp);
+    pj_bzero(&sc_engine, sizeof(sc_engine));
+}
+
+static void end_all(void)
+{
+    static const sc_kind order[] = { SC_KIND_INVITATION,   SC_KIND_INCOMING_REQUEST,    SC_KIND_AUDIO_TRANSPORT,
+                                     SC_KIND_WAVE_FILE,    SC_KIND_RECORDING_WAVE_FILE, SC_KIND_AUDIO_MIXER,
+                                     SC_KIND_RTP_TRANSPORT };
+    unsigned i;
+
+    sc_gate_close();
+    run_deferred();
+    /* Children before parents; the mixers' clock goes on until the last port has left its bridge. */
+    for (i = 0; i < PJ_ARRAY_SIZE(order); i++) {
+        sc_object *object;
+
+        while ((object = sc_object_any(order[i]))) {
+            if (order[i] == SC_KIND_INVITATION)
+                sc_invitation_abandon(object);
+            sc_object_remove(object);
+            sc_object_put(object);
+        }
+    }
+    sc_clock_stop();
+    run_deferred();
+    tear_down();
+}
+
+#define STEP(name, call)                \
+    do {                                \
+        failed_step = name;             \
+        status = (call);                \
+        if (status != PJ_SUCCESS)       \
+            goto failed;                \
+    } while (0)
+
+static pj_status_t register_module(pjsip_module *module)
+{
+    module->id = -1;
+    return pjsip_endpt_register_module(sc_engine.endpt, module);
+}
+
+static pj_status_t register_codecs(void)
+{
+    pjmedia_audio_codec_config config;
+
+    pjmedia_audio_codec_config_default(&config);
+    return pjmedia_codec_register_audio_codecs(sc_engine.media, &config);
+}
+
+static void set_timers(const unsigned ms[4])
+{
+    pjsip_cfg()->tsx.t1 = ms[0] ? ms[0] : PJSIP_T1_TIMEOUT;
+    pjsip_cfg()->tsx.t2 = ms[1] ? ms[1] : PJSIP_T2_TIMEOUT;
+    pjsip_cfg()->tsx.t4 = ms[2] ? ms[2] : PJSIP_T4_TIMEOUT;
+    pjsip_cfg()->tsx.td = ms[3] ? ms[3] : PJSIP_TD_TIMEOUT;
+}
+
+int32_t sc_engine_start(sc_bytes args, uint32_t size)
+{
+    static pjsip_ext_resolver resolver = { resolve };
+    sc_reader reader = sc_reader_init(args, size);
+    pj_str_t address, user_agent;
+    unsigned timers[4], i;
+    int udp_port, tcp_port, af;
+    bool expected = false;
+    pj_status_t status;
+
+    if (!atomic_compare_exchange_strong(&running, &expected, true))
+        return SC_EBUSY;
+    failed_step = "read the options";
+    address = sc_read_text(&reader);
+    udp_port = sc_read_i32(&reader);
+    tcp_port = sc_read_i32(&reader);
+    user_agent = sc_read_text(&reader);
+    af = pj_strchr(&address, ':') ? pj_AF_INET6() : pj_AF_INET();
+    STEP("initialise PJLIB", init_process());
+    sc_thread_register();
+    pj_bzero(&sc_engine, sizeof(sc_engine));
+    pj_caching_pool_init(&sc_engine.cp, &policy, 8 * 1024 * 1024);
+    sc_engine.rtp_min = sc_engine.rtp_next = sc_read_u32(&reader);
+    sc_engine.rtp_max = sc_read_u32(&reader);
+    status = sc_incoming_request_methods(&reader);
+    for (i = 0; i < 4; i++)
+        timers[i] = sc_read_u32(&reader);
+    STEP("read the options", reader.failed ? SC_EARGS : status);
+    set_timers(timers);
+    atomic_store(&quitting, false);
+    sc_ring_open();
+
+    failed_step = "allocate memory";
+    sc_engine.pool = sc_pool_create("sipcore", 4096);
+    if (!sc_engine.pool) {
+        status = PJ_ENOMEM;
+        goto failed;
+    }
+    STEP("create the SIP endpoint", pjsip_endpt_create(&sc_engine.cp.factory, "sipcore", &sc_engine.endpt));
+    STEP("open the wake-up socket", open_wake_pipe());
+    STEP("set the resolver", pjsip_endpt_set_ext_resolver(sc_engine.endpt, &resolver));
+    STEP("register the trace", register_module(&sc_trace_module));
+    STEP("register the message buffers", register_module(&sc_tx_buffer_module));
+    STEP("register the user agent", register_module(&identity_module));
+    STEP("register the door", register_module(&sc_door_module));
+    STEP("initialise transactions", pjsip_tsx_layer_init_module(sc_engine.endpt));
+    STEP("initialise dialogs", pjsip_ua_init_module(sc_engine.endpt, NULL));
+    STEP("register the core", register_module(&sc_core_module));
+    STEP("initialise 100rel", pjsip_100rel_init_module(sc_engine.endpt));
+    STEP("initialise invitations", sc_invitation_init());
+    STEP("set the user agent", set_identity(&user_agent));
+    pjsip_tpmgr_set_state_cb(pjsip_endpt_get_tpmgr(sc_engine.endpt), on_transport_state);
+
+    STEP("create the media endpoint", pjmedia_endpt_create2(&sc_engine.cp.factory, NULL, 1, &sc_engine.media));
+    STEP("create the media events", pjmedia_event_mgr_create(sc_engine.pool, 0, &sc_engine.events));
+    STEP("register the codecs", register_codecs());
+    STEP("start the media clock", sc_clock_start());
+
+    if (udp_port >= 0)
+        STEP("listen on the UDP port", start_udp(af, &address, (unsigned)udp_port));
+    if (tcp_port >= 0)
+        STEP("listen on the TCP port", start_tcp(af, &address, (unsigned)tcp_port));
+    sc_gate_open();
+    /* A plain thread: pj_thread_create() would keep its record in the pool that this thread frees in the end. */
+    STEP("start the SIP thread", PJ_STATUS_FROM_OS(pthread_create(&poller, NULL, poll_thread, NULL)));
+    failed_step = "";
+    return PJ_SUCCESS;
+
+failed:
+    sc_gate_close();
+    sc_clock_stop();
+    tear_down();
+    sc_ring_shut();
+    atomic_store(&running, false);
+    return status;
+}
+
+int32_t sc_engine_failed_step(sc_buffer text, uint32_t capacity)
+{
+    sc_writer writer = sc_writer_init(text, capacity);
+
+    sc_write_bytes(&writer, failed_step, strlen(failed_step));
+    return sc_writer_done(&writer);
+}
+
+void sc_engine_stop(void)
+{
+    if (!atomic_load(&running))
+        return;
+    atomic_store(&quitting, true);
+    wake_poll_thread();
+}
+
+void sc_engine_join(void)
+{
+    if (!atomic_load(&quitting) || !atomic_load(&running))
+        return;
+    pthread_join(poller, NULL);
+    atomic_store(&quitting, false);
+    atomic_store(&running, false);
+}
+
+int32_t sc_engine_ports(sc_buffer buffer, uint32_t capacity)
+{
+    sc_writer writer = sc_writer_init(buffer, capacity);
+
+    if (!sc_enter())
+        return 0;
+    sc_write_i32(&writer, udp_transport ? udp_transport->local_name.port : -1);
+    sc_write_i32(&writer, tcp_factory ? tcp_factory->addr_name.port : -1);
+    sc_leave();
+    return sc_writer_done(&writer);
+}
+
+int32_t sc_engine_local_address(sc_text remote, sc_buffer buffer, uint32_t capacity)
+{
+    sc_writer writer = sc_writer_init(buffer, capacity);
+    char text[PJ_INET6_ADDRSTRLEN] = "";
+    pj_sockaddr local;
+    pj_str_t address;
+
+    if (!remote || !sc_enter())
+        return 0;
+    address = pj_str((char *)remote);
+    if (pj_getipinterface(strchr(remote, ':') ? pj_AF_INET6() : pj_AF_INET(), &address, &local, PJ_FALSE, NULL) ==
+        PJ_SUCCESS)
+        pj_sockaddr_print(&local, text, sizeof(text), 0);
+    sc_leave();
+    sc_write_bytes(&writer, text, strlen(text));
+    return sc_writer_done(&writer);
+}
+
+int32_t sc_engine_set_user_agent(sc_text value)
+{
+    pj_str_t text;
+    pj_status_t status;
+
+    if (!value)
+        return SC_EARGS;
+    if (!sc_enter())
+        return SC_EGONE;
+    text = pj_str((char *)value);
+    status = set_identity(&text);
+    sc_leave();
+    return status;
+}
+
+int32_t sc_engine_set_rtp_ports(uint32_t first, uint32_t last)
+{
+    if (first > last || last > 65535)
+        return SC_EARGS;
+    if (!sc_enter())
+        return SC_EGONE;
+    sc_engine.rtp_min = sc_engine.rtp_next = first;
+    sc_engine.rtp_max = last;
+    sc_leave();
+    return PJ_SUCCESS;
+}
+
+int32_t sc_engine_codecs(sc_buffer buffer, uint32_t capacity)
+{
+    sc_writer writer = sc_writer_init(buffer, capacity);
+    pjmedia_codec_info infos[PJMEDIA_CODEC_MGR_MAX_CODECS];
+    unsigned count = PJ_ARRAY_SIZE(infos), i;
+
+    if (!sc_enter())
+        return 0;
+    if (pjmedia_codec_mgr_enum_codecs(pjmedia_endpt_get_codec_mgr(sc_engine.media), &count, infos, NULL) != PJ_SUCCESS)
+        count = 0;
+    sc_write_u32(&writer, count);
+    for (i = 0; i < count; i++) {
+        sc_write_str(&writer, &infos[i].encoding_name);
+        sc_write_u32(&writer, infos[i].clock_rate);
+        sc_write_u32(&writer, infos[i].pt);
+    }
+    sc_leave();
+    return sc_writer_done(&writer);
+}
+
+static pj_status_t audio_sdp(pj_pool_t *pool, sc_text address, uint32_t port, pj_str_t *text)
+{
+    pjmedia_sock_info socket;
+    pjmedia_sdp_session *sdp;
+    pj_str_t host = pj_str((char *)address);
+    int af = strchr(address, ':') ? pj_AF_INET6() : pj_AF_INET();
+    pj_status_t status;
+
+    pj_bzero(&socket, sizeof(socket));
+    status = pj_sockaddr_init(af, &socket.rtp_addr_name, &host, (pj_uint16_t)port);
+    if (status != PJ_SUCCESS)
+        return status;
+    socket.rtcp_addr_name = socket.rtp_addr_name;
+    pj_sockaddr_set_port(&socket.rtcp_addr_name, (pj_uint16_t)(port + 1));
+    status = pjmedia_endpt_create_sdp(sc_engine.media, pool, 1, &socket, &sdp);
+    if (status == PJ_SUCCESS)
+        *text = sc_sdp_print(pool, sdp);
+    return status;
+}
+
+int32_t sc_engine_audio_sdp(sc_text address, uint32_t port, sc_buffer buffer, uint32_t capacity)
+{
+    sc_writer writer = sc_writer_init(buffer, capacity);
+    pj_str_t text = { NULL, 0 };
+    pj_pool_t *pool;
+
+    if (!address || !sc_enter())
+        return 0;
+    pool = sc_pool_create("sdp", 4000);
+    if (pool && audio_sdp(pool, address, port, &text) == PJ_SUCCESS)
+        sc_write_str(&writer, &text);
+    if (pool)
+        pj_pool_release(pool);
+    sc_leave();
+    return sc_writer_done(&writer);
+}
+
+int32_t sc_engine_set_incoming_requests(sc_bytes args, uint32_t size)
+{
+    sc_reader reader = sc_reader_init(args, size);
+    pj_status_t status;
+
+    if (!sc_enter())
+        return SC_EGONE;
+    status = sc_incoming_request_methods(&reader);
+    sc_leave();
+    return status;
+}

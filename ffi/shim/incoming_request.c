@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "incoming_request.h"
+#include "internal.h"
+
+/* Transactions are kept for 32 s (64*T1); who has not answered by then never will. */
+#define ANSWER_SECONDS 32
+
+typedef struct request {
+    sc_object object;
+    pjsip_transaction *tsx;
+    pjsip_tx_data *response; /* made when the request came, so that nothing of it has to be kept */
+    atomic_bool answered;
+    pj_time_val due;
+    PJ_DECL_LIST_MEMBER(struct request); /* in order of arrival, under waiting_mutex */
+} request;
+
+#define MAX_METHODS 32
+#define METHOD_SIZE 32
+
+static pthread_mutex_t waiting_mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct {
+    PJ_DECL_LIST_MEMBER(struct request);
+} waiting = { (struct request *)&waiting, (struct request *)&waiting };
+
+static pthread_rwlock_t methods_lock = PTHREAD_RWLOCK_INITIALIZER;
+static unsigned method_count;
+static char methods[MAX_METHODS][METHOD_SIZE];
+
+pj_status_t sc_incoming_request_methods(sc_reader *reader)
+{
+    uint32_t count = sc_read_u32(reader), i;
+    pj_status_t status = PJ_SUCCESS;
+
+    pthread_rwlock_wrlock(&methods_lock);
+    method_count = 0;
+    for (i = 0; i < count && !reader->failed; i++) {
+        pj_str_t name = sc_read_text(reader);
+
+        if (reader->failed || name.slen >= METHOD_SIZE || method_count == MAX_METHODS) {
+            status = SC_EARGS;
+            break;
+        }
+        memcpy(methods[method_count], name.ptr, (size_t)name.slen);
+        methods[method_count++][name.slen] = '\0';
+    }
+    pthread_rwlock_unlock(&methods_lock);
+    return reader->failed ? SC_EARGS : status;
+}
+
+bool sc_incoming_request_wants(const pjsip_method *method)
+{
+    bool found = false;
+    unsigned i;
+
+    pthread_rwlock_rdlock(&methods_lock);
+    for (i = 0; i < method_count && !found; i++)
+        found = !pj_strcmp2(&method->name, methods[i]);
+    pthread_rwlock_unlock(&methods_lock);
+    return found;
+}
+
+static void wait_for_answer(request *self)
+{
+    pj_gettickcount(&self->due);
+    self->due.sec += ANSWER_SECONDS;
+    pthread_mutex_lock(&waiting_mutex);
+    pj_list_push_back(&waiting, self);
+    pthread_mutex_unlock(&waiting_mutex);
+}
+
+static void leave_waiting(request *self)
+{
+    pthread_mutex_lock(&waiting_mutex);
+    if (self->next) {
+        pj_list_erase(self);
+        self->next = self->prev = NULL;
+    }
+    pthread_mutex_unlock(&waiting_mutex);
+}
+
+static void destroy(sc_object *object)
+{
+    request *self = (request *)object;
+
+    leave_waiting(self);
+    if (!atomic_exchange(&self->answered, true))
+        pjsip_tx_data_dec_ref(self->response);
+    pj_grp_lock_dec_ref(self->tsx->grp_lock);
+}
+
+void sc_incoming_request_on_request(pjsip_rx_data *rdata)
+{
+    pjsip_transaction *tsx;
+    sc_record record;
+    request *self;
+
+    if (pjsip_tsx_create_uas2(&sc_core_module, rdata, NULL, &tsx) != PJ_SUCCESS)
+        return; /* no memory or a broken Via: the peer sends it again */
+    pjsip_tsx_recv_msg(tsx, rdata);
+    self = sc_object_new(SC_KIND_INCOMING_REQUEST, sizeof(*self), destroy);
+    if (!self || pjsip_endpt_create_response(sc_engine.endpt, rdata, PJSIP_SC_OK, NULL, &self->response) != PJ_SUCCESS) {
+        if (self) {
+            self->object.destroy = NULL;
+            sc_object_put(self);
+        }
+        pjsip_tsx_terminate(tsx, PJSIP_SC_INTERNAL_SERVER_ERROR);
+        return;
+    }
+    self->tsx = tsx;
+    pj_grp_lock_add_ref(tsx->grp_lock);
+    sc_object_add(self);
+    wait_for_answer(self);
+    sc_record_init(&record, SC_RECORD_INCOMING_REQUEST, self->object.serial);
+    sc_record_rdata(&record, rdata);
+    sc_record_push(&record, false);
+}
+
+/* Fills the prepared response and sends it; the caller is the one that set `answered`. */
+static pj_status_t send_answer(request *self, uint32_t code, sc_reader *reader)
+{
+    pjsip_tx_data *response = self->response;
+    pj_str_t reason, type, body;
+    pj_status_t status = PJ_SUCCESS;
+
+    response->msg->line.status.code = (int)code;
+    response->msg->line.status.reason = *pjsip_get_status_text((int)code);
+    if (reader) {
+        reason = sc_read_text_dup(reader, response->pool);
+        if (reason.slen)
+            response->msg->line.status.reason = reason;
+        status = sc_read_headers(reader, response->pool, response->msg);
+        type = sc_read_text_dup(reader, response->pool);
+        body = sc_read_text_dup(reader, response->pool);
+        if (status == PJ_SUCCESS && type.slen) {
+            pj_str_t main_type = type, sub_type = { NULL, 0 };
+            char *slash = pj_strchr(&type, '/');
+
+            if (slash) {
+                main_type.slen = slash - type.ptr;
+                sub_type.ptr = slash + 1;
+                sub_type.slen = type.slen - main_type.slen - 1;
+            }
+            response->msg->body = pjsip_msg_body_create(response->pool, &main_type, &sub_type, &body);
+        }
+        if (reader->failed)
+            status = SC_EARGS;
+    }
+    if (status == PJ_SUCCESS)
+        status = pjsip_tsx_send_msg(self->tsx, response);
+    if (status != PJ_SUCCESS) {
+        pjsip_tx_data_dec_ref(response);
+        pjsip_tsx_terminate(self->tsx, PJSIP_SC_INTERNAL_SERVER_ERROR);
+    }
+    return status;
+}
+
+static pj_status_t finish(request *self, uint32_t code, sc_reader *reader)
+{
+    pj_status_t status;
+
+    if (atomic_exchange(&self->answered, true))
+        return SC_EGONE;
+    leave_waiting(self);
+    status = send_answer(self, code, reader);
+    sc_object_remove(self);
+    return status;
+}
+
+int32_t sc_incoming_request_answer(sc_incoming_request serial, uint32_t code, sc_bytes args, uint32_t size)
+{
+    sc_reader reader = sc_reader_init(args, size);
+    pj_status_t status = SC_EGONE;
+    request *self;
+
+    if (code < 200 || code > 699)
+        return SC_EARGS;
+    if (!sc_enter())
+        return SC_EGONE;
+    self = sc_object_get(serial, SC_KIND_INCOMING_REQUEST);
+    if (self) {
+        status = finish(self, code, &reader);
+        sc_object_put(self);
+    }
+    sc_leave();
+    return status;
+}
+
+void sc_incoming_request_sweep(void)
+{
+    pj_time_val now;
+    request *self;
+
+    pj_gettickcount(&now);
+    do {
+        pthread_mutex_lock(&waiting_mutex);
+        self = waiting.next != (request *)&waiting && PJ_TIME_VAL_LTE(waiting.next->due, now) ? waiting.next : NULL;
+        if (self) {
+            sc_object_ref(self);
+            pj_list_erase(self);
+            self->next = self->prev = NULL;
+        }
+        pthread_mutex_unlock(&waiting_mutex);
+        if (self) {
+            finish(self, PJSIP_SC_INTERNAL_SERVER_ERROR, NULL);
+            sc_object_put(self);
+        }
+    } while (self);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A pjsip_inv_session with its dialog. Its records stop with the state PJSIP_INV_STATE_DISCONNECTED; from then on its
+ * serial is answered SC_EGONE.
+ */
+#ifndef SC_INVITATION_H
+#define SC_INVITATION_H
+
+#include "shim.h"
+
+/*
+ * Sends an INVITE. The block: request URI, From, To, Contact, Route (name-addr or URI; Route may be empty), SDP (text),
+ * credentials (u32 count; each: realm, username, data (text), u8 digest, text algorithm), headers (list of name and
+ * value).
+ */
+SC_API sc_invitation sc_invitation_create(sc_bytes args, uint32_t size, sc_status status);
+/* Answers the INVITE. The block: reason, Contact, SDP (text, each may be empty), headers (list of name and value). */
+SC_API int32_t sc_invitation_answer(sc_invitation invitation, uint32_t code, sc_bytes args, uint32_t size);
+/*
+ * Sends what ends the session in its state: CANCEL (also later, when a provisional response has come), BYE, or the
+ * final response `code`; SC_RECORD_INVITATION_ENDING tells which. The block: headers (list of name and value).
+ */
+SC_API int32_t sc_invitation_end(sc_invitation invitation, uint32_t code, sc_bytes args, uint32_t size);
+/* Ends it at once on this side, nothing more is waited for. */
+SC_API int32_t sc_invitation_terminate(sc_invitation invitation, uint32_t code);
+
+#endif

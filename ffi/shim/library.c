@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <dirent.h>
+#ifdef __linux__
+#include <malloc.h>
+#endif
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "internal.h"
+#include "library.h"
+
+static atomic_bool attached;
+static atomic_uint fail_after;
+static pthread_rwlock_t gate = PTHREAD_RWLOCK_INITIALIZER;
+static atomic_bool gate_is_open;
+
+uint32_t sc_abi(void)
+{
+    return SC_ABI;
+}
+
+int32_t sc_build(sc_buffer text, uint32_t capacity)
+{
+    sc_writer writer = sc_writer_init(text, capacity);
+    const char *version = pj_get_version();
+
+    sc_write_bytes(&writer, version, strlen(version));
+    return sc_writer_done(&writer);
+}
+
+int32_t sc_attach(void)
+{
+    bool expected = false;
+
+    return atomic_compare_exchange_strong(&attached, &expected, true) ? PJ_SUCCESS : SC_EBUSY;
+}
+
+void sc_detach(void)
+{
+    atomic_store(&attached, false);
+}
+
+int32_t sc_status_text(int32_t status, sc_buffer text, uint32_t capacity)
+{
+    sc_writer writer = sc_writer_init(text, capacity);
+    char line[PJ_ERR_MSG_SIZE];
+    pj_str_t words;
+
+    switch (status) {
+    case SC_EGONE:
+        words = pj_str("The object has ended");
+        break;
+    case SC_EBUSY:
+        words = pj_str("The library is in use");
+        break;
+    case SC_EARGS:
+        words = pj_str("The arguments cannot be read");
+        break;
+    case SC_ENOPORT:
+        words = pj_str("No free pair of ports in the RTP port range");
+        break;
+    default:
+        words = pj_strerror(status, line, sizeof(line));
+    }
+    sc_write_str(&writer, &words);
+    return sc_writer_done(&writer);
+}
+
+uint32_t sc_live_objects(void)
+{
+    return sc_object_count();
+}
+
+double sc_pool_bytes(void)
+{
+    double bytes = 0;
+
+    if (sc_enter()) {
+        bytes = (double)(sc_engine.cp.used_size);
+        sc_leave();
+    }
+    return bytes;
+}
+
+uint32_t sc_live_threads(void)
+{
+    /* Names are set by pj_thread_create; counting the process's own list is the one way that sees them all. */
+    uint32_t count = 0;
+#ifdef __linux__
+    DIR *tasks = opendir("/proc/self/task");
+    struct dirent *entry;
+
+    while (tasks && (entry = readdir(tasks)))
+        if (entry->d_name[0] != '.')
+            count++;
+    if (tasks)
+        closedir(tasks);
+#endif
+    return count;
+}
+
+void sc_fail_after(uint32_t n)
+{
+    atomic_store(&fail_after, n);
+}
+
+bool sc_should_fail(void)
+{
+    unsigned left = atomic_load(&fail_after);
+
+    if (!left)
+        return false;
+    return atomic_fetch_sub(&fail_after, 1) == 1;
+}
+
+void sc_trim(void)
+{
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
+void sc_thread_register(void)
+{
+    /* pjlib keeps a pointer to it for as long as the thread lives, so it is never freed. */
+    static __thread pj_thread_desc *desc;
+    pj_thread_t *thread;
+
+    if (desc || pj_thread_is_registered())
+        return;
+    desc = calloc(1, sizeof(*desc));
+    if (desc)
+        pj_thread_register("js", *desc, &thread);
+}
+
+bool sc_enter(void)
+{
+    /* Never blocks: while the gate is being closed the answer is already "not running". */
+    if (!atomic_load(&gate_is_open) || pthread_rwlock_tryrdlock(&gate))
+        return false;
+    if (!atomic_load(&gate_is_open)) {
+        pthread_rwlock_unlock(&gate);
+        return false;
+    }
+    sc_thread_register();
+    return true;
+}
+
+void sc_leave(void)
+{
+    pthread_rwlock_unlock(&gate);
+}
+
+void sc_gate_open(void)
+{
+    atomic_store(&gate_is_open, true);
+}
+
+void sc_gate_close(void)
+{
+    atomic_store(&gate_is_open, false);
+    pthread_rwlock_wrlock(&gate);
+    pthread_rwlock_unlock(&gate);
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One thread drives every mixer, 50 times a second. PJMEDIA's bridges execute what was asked of them (ports added,
+ * removed, connected) only in their ticks, so a mixer ticks from its creation to its end.
+ */
+#include <time.h>
+
+#include "internal.h"
+
+#define TICK_NS 20000000L
+/* After a long stop of the machine the ticks that were missed are not made up for, beyond these. */
+#define MAX_BEHIND_NS (10 * TICK_NS)
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static sc_clock_client clients = { .prev = &clients, .next = &clients };
+static pthread_t thread;
+static bool started, stopping;
+
+static int64_t now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static void sleep_until(int64_t due)
+{
+    int64_t left = due - now_ns();
+
+    if (left > 0) {
+        struct timespec wait = { (time_t)(left / 1000000000), (long)(left % 1000000000) };
+
+        nanosleep(&wait, NULL);
+    }
+}
+
+static void *clock_thread(void *arg)
+{
+    int64_t due = now_ns();
+
+    (void)arg;
+    sc_thread_register();
+    pthread_mutex_lock(&mutex);
+    while (!stopping) {
+        sc_clock_client *client;
+
+        if (clients.next == &clients) {
+            pthread_cond_wait(&changed, &mutex);
+            due = now_ns();
+            continue;
+        }
+        for (client = clients.next; client != &clients; client = client->next)
+            client->tick(client->arg);
+        pthread_mutex_unlock(&mutex);
+        due += TICK_NS;
+        if (now_ns() - due > MAX_BEHIND_NS)
+            due = now_ns();
+        sleep_until(due);
+        pthread_mutex_lock(&mutex);
+    }
+    pthread_mutex_unlock(&mutex);
+    return NULL;
+}
+
+pj_status_t sc_clock_start(void)
+{
+    int failed;
+
+    stopping = false;
+    failed = pthread_create(&thread, NULL, clock_thread, NULL);
+    started = !failed;
+    return failed ? PJ_STATUS_FROM_OS(failed) : PJ_SUCCESS;
+}
+
+void sc_clock_stop(void)
+{
+    if (!started)
+        return;
+    pthread_mutex_lock(&mutex);
+    stopping = true;
+    pthread_cond_signal(&changed);
+    pthread_mutex_unlock(&mutex);
+    pthread_join(thread, NULL);
+    started = false;
+}
+
+void sc_clock_add(sc_clock_client *client)
+{
+    pthread_mutex_lock(&mutex);
+    client->next = &clients;
+    client->prev = clients.prev;
+    clients.prev->next = client;
+    clients.prev = client;
+    pthread_cond_signal(&changed);
+    pthread_mutex_unlock(&mutex);
+}
+
+void sc_clock_remove(sc_clock_client *client)
+{
+    pthread_mutex_lock(&mutex);
+    if (client->next) {
+        client->prev->next = client->next;
+        client->next->prev = client->prev;
+        client->next = client->prev = NULL;
+    }
+    pthread_mutex_unlock(&mutex);
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "internal.h"
+#include "rtp_transport.h"
+
+typedef struct {
+    sc_object object;
+    pjmedia_transport *media;
+    pj_pool_t *pool; /* of the negotiation under way */
+    bool created; /* pjmedia_transport_media_create() was called */
+} rtp_transport;
+
+static void destroy(sc_object *object)
+{
+    rtp_transport *self = (rtp_transport *)object;
+
+    if (self->created)
+        pjmedia_transport_media_stop(self->media);
+    if (self->media)
+        pjmedia_transport_close(self->media);
+    if (self->pool)
+        pj_pool_release(self->pool);
+}
+
+pjmedia_transport *sc_rtp_transport_media(void *transport)
+{
+    return ((rtp_transport *)transport)->media;
+}
+
+/* The even ports of the range in turn, so that a port is reused as late as possible. */
+static pj_status_t open_pair(rtp_transport *self, const char *address)
+{
+    unsigned first = (sc_engine.rtp_min + 1) & ~1u, pairs, i;
+    int af = strchr(address, ':') ? pj_AF_INET6() : pj_AF_INET();
+    pj_str_t host = pj_str((char *)address);
+    pj_status_t status = SC_ENOPORT;
+
+    if (sc_engine.rtp_max <= first)
+        return SC_ENOPORT;
+    pairs = (sc_engine.rtp_max - first + 1) / 2;
+    for (i = 0; i < pairs; i++) {
+        unsigned port = sc_engine.rtp_next;
+
+        if (port < first || port + 1 > sc_engine.rtp_max || port & 1)
+            port = first;
+        sc_engine.rtp_next = port + 2;
+        status = pjmedia_transport_udp_create3(sc_engine.media, af, NULL, host.slen ? &host : NULL, (int)port, 0,
+                                               &self->media);
+        if (status == PJ_SUCCESS)
+            return PJ_SUCCESS;
+        if (status != PJ_STATUS_FROM_OS(EADDRINUSE) && status != PJ_STATUS_FROM_OS(EACCES))
+            return status;
+    }
+    return SC_ENOPORT;
+}
+
+sc_rtp_transport sc_rtp_transport_create(sc_text address, sc_status status)
+{
+    pj_status_t result = SC_EGONE;
+    sc_serial serial = 0;
+    rtp_transport *self;
+
+    if (address && sc_enter()) {
+        self = sc_object_new(SC_KIND_RTP_TRANSPORT, sizeof(*self), destroy);
+        result = self ? open_pair(self, address) : PJ_ENOMEM;
+        if (result == PJ_SUCCESS)
+            serial = sc_object_add(self);
+        else
+            sc_object_put(self);
+        sc_leave();
+    }
+    if (status)
+        *status = result;
+    return serial;
+}
+
+static rtp_transport *take(sc_rtp_transport serial)
+{
+    rtp_transport *self;
+
+    if (!sc_enter())
+        return NULL;
+    self = sc_object_get(serial, SC_KIND_RTP_TRANSPORT);
+    if (!self)
+        sc_leave();
+    return self;
+}
+
+static void give_back(rtp_transport *self)
+{
+    sc_object_put(self);
+    sc_leave();
+}
+
+int32_t sc_rtp_transport_close(sc_rtp_transport transport)
+{
+    rtp_transport *self = take(transport);
+
+    if (!self)
+        return SC_EGONE;
+    /* A stream that still runs holds a reference: the sockets close with it. */
+    sc_object_remove(self);
+    give_back(self);
+    return PJ_SUCCESS;
+}
+
+int32_t sc_rtp_transport_info(sc_rtp_transport transport, sc_buffer answer, uint32_t capacity)
+{
+    sc_writer writer = sc_writer_init(answer, capacity);
+    rtp_transport *self = take(transport);
+    char remote[PJ_INET6_ADDRSTRLEN] = "";
+    pjmedia_transport_info info;
+    pj_sockaddr local;
+
+    if (!self)
+        return 0;
+    pjmedia_transport_info_init(&info);
+    pjmedia_transport_get_info(self->media, &info);
+    local = info.sock_info.rtp_addr_name;
+    if (pj_sockaddr_has_addr(&info.src_rtp_name))
+        pj_sockaddr_print(&info.src_rtp_name, remote, sizeof(remote), 0);
+    sc_write_u32(&writer, pj_sockaddr_get_port(&local));
+    sc_write_bytes(&writer, remote, strlen(remote));
+    sc_write_u32(&writer, remote[0] ? pj_sockaddr_get_port(&info.src_rtp_name) : 0);
+    give_back(self);
+    return sc_writer_done(&writer);
+}
+
+static pj_status_t read_descriptions(rtp_transport *self, sc_reader *reader, pjmedia_sdp_session **local,
+                                     pjmedia_sdp_session **remote)
+{
+    pj_str_t local_text = sc_read_text(reader), remote_text = sc_read_text(reader);
+    pj_status_t status;
+
+    if (reader->failed)
+        return SC_EARGS;
+    if (!self->pool)
+        self->pool = sc_pool_create("rtp", 4000);
+    if (!self->pool)
+        return PJ_ENOMEM;
+    status = sc_sdp_parse(self->pool, &local_text, local);
+    return status == PJ_SUCCESS ? sc_sdp_parse(self->pool, &remote_text, remote) : status;
+}
+
+static pj_status_t encode(rtp_transport *self, sc_reader *reader, uint32_t index, pj_str_t *text)
+{
+    pjmedia_sdp_session *local, *remote;
+    pj_status_t status = read_descriptions(self, reader, &local, &remote);
+
+    if (status != PJ_SUCCESS)
+        return status;
+    if (!local || index >= local->media_count || (remote && index >= remote->media_count))
+        return SC_EARGS;
+    if (!self->created) {
+        status = pjmedia_transport_media_create(self->media, self->pool, 0, remote, index);
+        if (status != PJ_SUCCESS)
+            return status;
+        self->created = true;
+    }
+    status = pjmedia_transport_encode_sdp(self->media, self->pool, local, remote, index);
+    if (status == PJ_SUCCESS)
+        *text = sc_sdp_print(self->pool, local);
+    return status;
+}
+
+int32_t sc_rtp_transport_encode(sc_rtp_transport transport, sc_bytes args, uint32_t size, uint32_t index,
+                                sc_status status, sc_buffer answer, uint32_t capacity)
+{
+    sc_writer writer = sc_writer_init(answer, capacity);
+    sc_reader reader = sc_reader_init(args, size);
+    rtp_transport *self = take(transport);
+    pj_str_t text = { NULL, 0 };
+    pj_status_t result = SC_EGONE;
+
+    if (self) {
+        result = encode(self, &reader, index, &text);
+        sc_write_str(&writer, &text);
+        give_back(self);
+    }
+    if (status)
+        *status = result;
+    return sc_writer_done(&writer);
+}
+
+int32_t sc_rtp_transport_establish(sc_rtp_transport transport, sc_bytes args, uint32_t size, uint32_t index)
+{
+    sc_reader reader = sc_reader_init(args, size);
+    rtp_transport *self = take(transport);
+    pjmedia_sdp_session *local, *remote;
+    pj_status_t status;
+
+    if (!self)
+        return SC_EGONE;
+    status = read_descriptions(self, &reader, &local, &remote);
+    if (status == PJ_SUCCESS && (!local || !remote || index >= local->media_count || index >= remote->media_count))
+        status = SC_EARGS;
+    if (status == PJ_SUCCESS)
+        status = pjmedia_transport_media_start(self->media, self->pool, local, remote, index);
+    give_back(self);
+    return status;
+}
+
+int32_t sc_rtp_transport_reset(sc_rtp_transport transport)
+{
+    rtp_transport *self = take(transport);
+    pj_status_t status = PJ_SUCCESS;
+
+    if (!self)
+        return SC_EGONE;
+    if (self->created)
+        status = pjmedia_transport_media_stop(self->media);
+    self->created = false;
+    if (self->pool) {
+        pj_pool_release(self->pool);
+        self->pool = NULL;
+    }
+    give_back(self);
+    return status;
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/**
+ * The bytes that cross the border: little-endian scalars, text and bytes with their size ahead (u32).
+ * Twin of shim/wire.c: same words, same order.
+ */
+import type { CString } from "./types.ts";
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** NUL-terminated UTF-8 for an argument of the word `text`. */
+export function cstring(text: string): CString {
+  return encoder.encode(`${text}\0`) as Uint8Array as CString;
+}
+
+/** Writes an argument block. */
+export class Writer {
+  #bytes: Uint8Array<ArrayBuffer> = new Uint8Array(1024);
+  #view: DataView = new DataView(this.#bytes.buffer);
+  #size = 0;
+
+  #reserve(size: number): number {
+    const at = this.#size;
+    if (at + size > this.#bytes.length) {
+      const larger = new Uint8Array(Math.max(at + size, this.#bytes.length * 2));
+      larger.set(this.#bytes);
+      this.#bytes = larger;
+      this.#view = new DataView(larger.buffer);
+    }
+    this.#size = at + size;
+    return at;
+  }
+
+  u8(value: number): this {
+    this.#view.setUint8(this.#reserve(1), value);
+    return this;
+  }
+
+  u32(value: number): this {
+    const at = this.#reserve(4);
+    this.#view.setUint32(at, value, true);
+    return this;
+  }
+
+  i32(value: number): this {
+    const at = this.#reserve(4);
+    this.#view.setInt32(at, value, true);
+    return this;
+  }
+
+  text(value: string): this {
+    return this.bytes(encoder.encode(value));
+  }
+
+  bytes(value: Uint8Array): this {
+    this.u32(value.length);
+    const at = this.#reserve(value.length);
+    this.#bytes.set(value, at);
+    return this;
+  }
+
+  /** Its length ahead (u32), then what `write` says of each element. */
+  list<T>(values: Iterable<T>, write: (writer: this, value: T) => void): this {
+    const at = this.#reserve(4);
+    let count = 0;
+    for (const value of values) {
+      write(this, value);
+      count++;
+    }
+    this.#view.setUint32(at, count, true);
+    return this;
+  }
+
+  /** How many bytes were written. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** The block: at least one byte long, so that its address is never NULL. */
+  get block(): Uint8Array<ArrayBuffer> {
+    return this.#bytes;
+  }
+}
+
+/** Reads a record or an answer; text that is not UTF-8 keeps U+FFFD in the place of what is not. */
+export class Reader {
+  readonly #view: DataView<ArrayBuffer>;
+  #at: number;
+  readonly #end: number;
+
+  constructor(view: DataView<ArrayBuffer>, at: number, end: number) {
+    this.#view = view;
+    this.#at = at;
+    this.#end = end;
+  }
+
+  #take(size: number): number {
+    const at = this.#at;
+    if (at + size > this.#end) throw new RangeError("The record ends too early");
+    this.#at = at + size;
+    return at;
+  }
+
+  u8(): number {
+    return this.#view.getUint8(this.#take(1));
+  }
+
+  u32(): number {
+    return this.#view.getUint32(this.#take(4), true);
+  }
+
+  i32(): number {
+    return this.#view.getInt32(this.#take(4), true);
+  }
+
+  f64(): number {
+    return this.#view.getFloat64(this.#take(8), true);
+  }
+
+  text(): string {
+    const size = this.u32();
+    const at = this.#take(size);
+    return size ? decoder.decode(new Uint8Array(this.#view.buffer, this.#view.byteOffset + at, size)) : "";
+  }
+
+  /** A copy: the buffer beneath is used again. */
+  bytes(): Uint8Array<ArrayBuffer> {
+    const size = this.u32();
+    const at = this.#view.byteOffset + this.#take(size);
+    return new Uint8Array(this.#view.buffer.slice(at, at + size));
+  }
+
+  /** Whether there is anything left to read. */
+  get done(): boolean {
+    return this.#at >= this.#end;
+  }
+}
+
+let answer: Uint8Array<ArrayBuffer> = new Uint8Array(16 * 1024);
+
+/**
+ * Calls a row that writes an answer, with a buffer that is large enough; null when it wrote nothing. The reader is
+ * good until the next call.
+ */
+export function readAnswer(
+  call: (buffer: Uint8Array<ArrayBuffer>, capacity: number) => number,
+): Reader | null {
+  let size = call(answer, answer.length);
+  if (size < 0) {
+    answer = new Uint8Array(-size);
+    size = call(answer, answer.length);
+  }
+  return size > 0 ? new Reader(new DataView(answer.buffer), 0, size) : null;
+}

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/**
+ * SIP for Deno and Bun: calls, media and notifications on PJSIP.
+ *
+ * @module
+ */
+export { Engine } from "./core/engine.ts";
+export { type EngineOptions } from "./core/engine_options.ts";
+export {
+  type EngineException,
+  type EngineLogLine,
+  type EngineNotifications,
+  type EngineSIPTrace,
+  type EngineTransportConnection,
+  type EngineWarning,
+  type EngineWarningKind,
+} from "./core/engine_notifications.ts";
+export {
+  type Note,
+  NotificationCenter,
+  type NotificationHandler,
+  type NotificationMap,
+  type NotificationName,
+  type NotificationObserver,
+  type PostedData,
+  type SIPNotification,
+  type StreamFilter,
+  type WithoutTimestamp,
+} from "./core/notification.ts";
+export { NotificationStream } from "./core/notification_stream.ts";
+export {
+  PJSIPError,
+  PJSIPTLSError,
+  PublicationError,
+  PublicationETagError,
+  SIPCoreError,
+  type SIPCoreErrorCode,
+  SIPCoreInvalidStateError,
+} from "./core/errors.ts";
+export {
+  type EndOptions,
+  Invitation,
+  type InvitationSDP,
+  type InviteOptions,
+  type ResponseOptions,
+} from "./core/invitation.ts";
+export {
+  type InvitationNotifications,
+  type InvitationOriginator,
+  type InvitationState,
+  type InvitationStateChange,
+  type InvitationSubState,
+  type SDPUpdate,
+} from "./core/invitation_notifications.ts";
+export {
+  type AnswerOptions,
+  IncomingRequest,
+  type IncomingRequestAnswer,
+  type IncomingRequestNotifications,
+  type IncomingRequestReceived,
+  type IncomingRequestState,
+} from "./core/incoming_request.ts";
+export { BaseSIPURI, FrozenSIPURI, SIPURI, type SIPURIInit, type TransportName } from "./core/uri.ts";
+export {
+  BaseCredentials,
+  Credentials,
+  type CredentialsInit,
+  type CredentialsOptions,
+  type DigestAlgorithm,
+  FrozenCredentials,
+} from "./core/credentials.ts";
+export { DialogID, type DialogIDInit } from "./core/dialog_id.ts";
+export { type EndpointAddress } from "./core/endpoint_address.ts";
+export { type Body } from "./core/body.ts";
+export { FrozenDict, FrozenList } from "./core/frozen.ts";
+export { HeaderMap, type HeaderOf, type ReceivedHeader, type TypedHeaders } from "./core/header_map.ts";
+export { type ParametersInit, type ReadonlyParameters } from "./core/parameters.ts";
+export { type AddressInit, type AddressOptions } from "./core/headers/address_header.ts";
+export { type ParameterOptions } from "./core/headers/parameter_header.ts";
+export {
+  BaseSDPSession,
+  FrozenSDPSession,
+  SDPSession,
+  type SDPSessionInit,
+  type SDPSessionOptions,
+} from "./core/sdp_session.ts";
+export {
+  BaseSDPMediaStream,
+  FrozenSDPMediaStream,
+  type MediaDirection,
+  SDPMediaStream,
+  type SDPMediaStreamInit,
+  type SDPMediaStreamOptions,
+} from "./core/sdp_media_stream.ts";
+export {
+  BaseSDPConnection,
+  FrozenSDPConnection,
+  SDPConnection,
+  type SDPConnectionInit,
+  type SDPConnectionOptions,
+} from "./core/sdp_connection.ts";
+export {
+  BaseSDPAttribute,
+  FrozenSDPAttribute,
+  FrozenSDPAttributeList,
+  SDPAttribute,
+  type SDPAttributeInit,
+  SDPAttributeList,
+} from "./core/sdp_attribute.ts";
+export {
+  BaseSDPBandwidthInfo,
+  FrozenSDPBandwidthInfo,
+  SDPBandwidthInfo,
+  type SDPBandwidthInfoInit,
+} from "./core/sdp_bandwidth_info.ts";
+export { MediaCodec, type MediaCodecInit } from "./core/media_codec.ts";
+export { sipStatusMessages } from "./core/sip_status_messages.ts";
+export { version } from "./core/version.ts";
+export {
+  AudioMixer,
+  type AudioMixerOptions,
+  type MixerSource,
+  type SignalLevel,
+} from "./media/audio_mixer.ts";
+export {
+  RTPTransport,
+  type RTPTransportNotifications,
+  type RTPTransportOptions,
+  type RTPTransportState,
+} from "./media/rtp_transport.ts";
+export {
+  type AudioStartOptions,
+  AudioTransport,
+  type AudioTransportNotifications,
+  type AudioTransportOptions,
+} from "./media/audio_transport.ts";
+export { type AudioStatistics, type Measure, type StreamStatistics } from "./media/audio_statistics.ts";
+export { WaveFile, type WaveFileNotifications } from "./media/wave_file.ts";
+export { RecordingWaveFile } from "./media/recording_wave_file.ts";
+export {
+  BaseContactHeader,
+  BaseContentTypeHeader,
+  BaseEventHeader,
+  BaseFromHeader,
+  BaseGenericHeader,
+  BaseHeader,
+  BaseReasonHeader,
+  BaseRecordRouteHeader,
+  BaseReferredByHeader,
+  BaseReferToHeader,
+  BaseReplacesHeader,
+  BaseRetryAfterHeader,
+  BaseRouteHeader,
+  BaseSubjectHeader,
+  BaseSubscriptionStateHeader,
+  BaseToHeader,
+  BaseViaHeader,
+  BaseWarningHeader,
+  ContactHeader,
+  type ContactInit,
+  ContentTypeHeader,
+  type ContentTypeHeaderInit,
+  EventHeader,
+  type EventHeaderInit,
+  FromHeader,
+  FrozenContactHeader,
+  FrozenContentTypeHeader,
+  FrozenEventHeader,
+  FrozenFromHeader,
+  FrozenHeader,
+  FrozenReasonHeader,
+  FrozenRecordRouteHeader,
+  FrozenReferredByHeader,
+  FrozenReferToHeader,
+  FrozenReplacesHeader,
+  FrozenRetryAfterHeader,
+  FrozenRouteHeader,
+  FrozenSubjectHeader,
+  FrozenSubscriptionStateHeader,
+  FrozenToHeader,
+  FrozenViaHeader,
+  FrozenWarningHeader,
+  Header,
+  type HeaderInit,
+  ReasonHeader,
+  type ReasonHeaderInit,
+  RecordRouteHeader,
+  ReferredByHeader,
+  ReferToHeader,
+  ReplacesHeader,
+  type ReplacesHeaderInit,
+  type ReplacesOptions,
+  RetryAfterHeader,
+  type RetryAfterHeaderInit,
+  type RetryAfterOptions,
+  RouteHeader,
+  type RouteTarget,
+  SubjectHeader,
+  type SubjectHeaderInit,
+  SubscriptionStateHeader,
+  type SubscriptionStateHeaderInit,
+  ToHeader,
+  ViaHeader,
+  type ViaHeaderInit,
+  type ViaOptions,
+  WarningHeader,
+  type WarningHeaderInit,
+} from "./core/headers.ts";

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+/** What one run of a client, of either kind, found out about a server. */
+export interface Measurement {
+  /** Requests or calls that were started. */
+  requests: number;
+  /** Those that did not end with 200. */
+  lost: number;
+  /** Requests that the client had to repeat; null: it does not count them. */
+  resent: number | null;
+  /** Answered per second. */
+  rate: number;
+  /** The server's CPU time in µs per request, all threads. */
+  cpu: number;
+  /** The server's resident memory in MiB at the end. */
+  rss: number;
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/** What is measured: each part one kind of load, driven against a fresh server process. */
+import type { Measurement } from "./measurement.ts";
+import type { BenchOptions, PartName } from "./options.ts";
+import { drivePjsipPerf } from "./pjsip-perf.ts";
+import type { ServerRecipe } from "./servers.ts";
+import { startServer } from "./servers.ts";
+import { driveSipp, warmUp } from "./sipp.ts";
+
+export interface Part {
+  readonly name: PartName;
+  readonly title: string;
+  readonly method: "OPTIONS" | "INVITE";
+  /** Requests or calls of a run. */
+  readonly count: number;
+  /** Per second, for the open loop; null: lock-step. */
+  readonly rate: number | null;
+}
+
+export interface Clients {
+  readonly pjsipPerf: string;
+  readonly sipp: string;
+}
+
+/** Seconds of an open-loop run. */
+const openLoopSeconds = 3;
+
+/** Requests or calls that a server sees before it is measured, and how many a second. */
+const warmUpLoad = { count: 500, rate: 1000 };
+
+/** The parts that the options ask for, with their loads. */
+export function planParts({ parts, quick }: BenchOptions): Part[] {
+  const scale = quick ? 0.1 : 1;
+  const number = (value: number): string => value.toLocaleString("en");
+  const all: Part[] = [];
+  const options = 10_000 * scale;
+  const calls = 5_000 * scale;
+  all.push({
+    name: "options",
+    title: `OPTIONS in lock-step: ${number(options)} stateful requests from pjsip-perf, window 100`,
+    method: "OPTIONS",
+    count: options,
+    rate: null,
+  });
+  all.push({
+    name: "invite",
+    title: `INVITE in lock-step: ${
+      number(calls)
+    } calls with SDP from pjsip-perf, window 100 (INVITE, ACK, BYE)`,
+    method: "INVITE",
+    count: calls,
+    rate: null,
+  });
+  for (const rate of [1_000, 4_000]) {
+    const count = rate * (quick ? 1 : openLoopSeconds);
+    all.push({
+      name: "open-loop",
+      title: `OPTIONS open loop: ${number(count)} requests from SIPp at ${number(rate)} a second`,
+      method: "OPTIONS",
+      count,
+      rate,
+    });
+  }
+  return all.filter(({ name }) => parts.includes(name));
+}
+
+/** Starts the server, warms it up, drives the load, ends the server. */
+export async function measure(part: Part, recipe: ServerRecipe, clients: Clients): Promise<Measurement> {
+  const { child, port } = await startServer(recipe);
+  try {
+    const user = recipe.users[part.method];
+    await warmUp({ program: clients.sipp, user, port, ...warmUpLoad }, part.method);
+    if (part.rate !== null) {
+      return await driveSipp({
+        program: clients.sipp,
+        user,
+        port,
+        count: part.count,
+        rate: part.rate,
+        serverPid: child.pid,
+      });
+    }
+    return await drivePjsipPerf({
+      program: clients.pjsipPerf,
+      uri: `sip:${user}@127.0.0.1:${port}`,
+      method: part.method,
+      count: part.count,
+      serverPid: child.pid,
+    });
+  } catch (error) {
+    const said = child.output.slice(-6).join("\n  ");
+    if (said && error instanceof Error) {
+      error.message += `\nThe server "${recipe.label}" said last:\n  ${said}`;
+    }
+    throw error;
+  } finally {
+    await child.stop();
+  }
+}

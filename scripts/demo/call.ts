@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/** One call of a party, from the first state of its invitation to the last. */
+import type { Invitation, InvitationStateChange } from "../../mod.ts";
+import type { CallReport, EventBody } from "./protocol.ts";
+import { audioIndex, describeSession } from "./session.ts";
+import { Sound, type SoundOptions } from "./sound.ts";
+
+export interface CallOptions extends SoundOptions {
+  /** Hangs up this many seconds after the answer; null: does not by itself. */
+  readonly hangUpAfter: number | null;
+  readonly report: (event: EventBody) => void;
+}
+
+type Change = Readonly<InvitationStateChange & { timestamp: Date }>;
+
+/** How often the level is reported, in milliseconds. */
+const LEVELS = 200;
+
+export class Call {
+  readonly #invitation: Invitation;
+  readonly #options: CallOptions;
+  readonly #sound: Sound;
+  /** Resolves when the call has ended and was reported. */
+  readonly ended: Promise<void>;
+  readonly #timers: ReturnType<typeof setTimeout>[] = [];
+  #started: Date | null = null;
+  #ringing: Date | null = null;
+  #connected: Date | null = null;
+  /** The change with which the end began, and the one with which it was over. */
+  #ending: Change | null = null;
+  #end: Change | null = null;
+
+  /** @param started when an incoming call came; null: it is an outgoing one. */
+  constructor(invitation: Invitation, options: CallOptions, started: Date | null = null) {
+    this.#invitation = invitation;
+    this.#options = options;
+    this.#sound = new Sound(options);
+    this.#started = started;
+    this.ended = this.#follow();
+  }
+
+  get sound(): Sound {
+    return this.#sound;
+  }
+
+  /** Rings and answers the incoming call; one that offers no sound is refused. */
+  async answer(): Promise<void> {
+    const invitation = this.#invitation;
+    const offer = invitation.sdp.proposedRemote;
+    const index = offer === null ? 0 : audioIndex(offer);
+    if (index === null) return invitation.sendResponse(488);
+    invitation.sendResponse(180);
+    const audio = await this.#sound.open(offer, index);
+    // Whoever calls may have hung up meanwhile.
+    if (invitation.state !== "incoming" && invitation.state !== "early") return;
+    const { address } = this.#options;
+    invitation.sendResponse(200, { sdp: describeSession({ address, audio, offer, index, previous: null }) });
+  }
+
+  /** Ends the call, whatever it is doing. */
+  hangUp(): void {
+    const { state } = this.#invitation;
+    if (state !== "disconnecting" && state !== "disconnected") this.#invitation.end();
+  }
+
+  async #follow(): Promise<void> {
+    for await (const notification of this.#invitation.notifications()) {
+      try {
+        if (notification.name === "SIPInvitationChangedState") this.#changed(notification.data);
+        else if (notification.name === "SIPInvitationGotSDPUpdate" && notification.data.succeeded) {
+          this.#agreed(notification.data.localSdp, notification.data.remoteSdp);
+        }
+      } catch (error) {
+        this.#giveUp(error);
+      }
+    }
+    this.#finish();
+  }
+
+  #changed(change: Change): void {
+    const { state, prevState, subState, timestamp } = change;
+    switch (state) {
+      case "outgoing":
+        this.#started = timestamp;
+        break;
+      case "early":
+        this.#ringing ??= timestamp;
+        break;
+      case "connected":
+        if (prevState !== "connected") this.#talk(timestamp);
+        else if (subState === "received_proposal" || subState === "received_proposal_request") this.#accept();
+        break;
+      case "disconnecting":
+        this.#ending = change;
+        break;
+      case "disconnected":
+        this.#ending ??= change;
+        this.#end = change;
+        break;
+    }
+  }
+
+  #agreed(...[local, remote]: Parameters<Sound["agree"]>): void {
+    const { report } = this.#options;
+    if (!this.#sound.agree(local, remote)) return;
+    const { codec, sampleRate } = this.#sound.audio!;
+    report({ type: "talk", codec: codec ?? "?", sampleRate: sampleRate ?? 0 });
+    this.#timers.push(setInterval(() => {
+      const heard = this.#sound.level;
+      if (heard !== null) report({ type: "level", heard });
+    }, LEVELS));
+  }
+
+  #talk(timestamp: Date): void {
+    const { hangUpAfter, report } = this.#options;
+    this.#connected = timestamp;
+    this.#sound.play().then(
+      (complete) => complete && report({ type: "played" }),
+      (error) => this.#giveUp(error),
+    );
+    if (hangUpAfter !== null) this.#timers.push(setTimeout(() => this.hangUp(), hangUpAfter * 1000));
+  }
+
+  /** Agrees to what the other side wants to change: another address, hold, or a refresh. */
+  #accept(): void {
+    const invitation = this.#invitation;
+    const offer = invitation.sdp.proposedRemote;
+    const index = offer === null ? 0 : audioIndex(offer);
+    const audio = this.#sound.audio?.getLocalMedia(offer === null);
+    if (index === null || audio === undefined) return invitation.sendResponse(488);
+    const { address } = this.#options;
+    const previous = invitation.sdp.activeLocal;
+    invitation.sendResponse(200, { sdp: describeSession({ address, audio, offer, index, previous }) });
+  }
+
+  /** Ends this call alone: whoever waits for more calls must not go down with it. */
+  #giveUp(error: unknown): void {
+    if (this.#end !== null) return;
+    this.#options.report({ type: "note", name: "Trouble:", text: String(error) });
+    this.hangUp();
+  }
+
+  #finish(): void {
+    for (const timer of this.#timers) clearInterval(timer);
+    const streams = this.#sound.streams;
+    const audio = this.#sound.audio;
+    const report: CallReport = {
+      peer: this.#invitation.remoteIdentity?.uri.toString() ?? "?",
+      code: this.#end?.code ?? null,
+      reason: this.#end?.reason ?? null,
+      cause: this.#end?.disconnectReason ?? null,
+      endedBy: this.#ending?.originator ?? null,
+      ringing: between(this.#started, this.#ringing),
+      setUp: between(this.#started, this.#connected),
+      length: between(this.#connected, this.#ending?.timestamp ?? null),
+      codec: audio?.codec ?? null,
+      sampleRate: audio?.sampleRate ?? null,
+      received: streams?.received ?? null,
+      sent: streams?.sent ?? null,
+      recording: this.#sound.recording,
+    };
+    this.#sound[Symbol.dispose]();
+    this.#options.report({ type: "ended", report });
+  }
+}
+
+function between(from: Date | null, to: Date | null): number | null {
+  return from === null || to === null ? null : to.getTime() - from.getTime();
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/** The sound of one call: what is played into it, what is recorded of it, and how loud it is. */
+import {
+  type AudioMixer,
+  type AudioStatistics,
+  AudioTransport,
+  type BaseSDPSession,
+  NotificationCenter,
+  RecordingWaveFile,
+  RTPTransport,
+  type SDPMediaStream,
+  WaveFile,
+} from "../../mod.ts";
+import type { StreamReport } from "./protocol.ts";
+
+export interface SoundOptions {
+  readonly mixer: AudioMixer;
+  /** Local address to send from and receive on. */
+  readonly address: string;
+  /** The file to play, and the one to record to. */
+  readonly play: string;
+  readonly record: string;
+  readonly loop: boolean;
+  /** After the file, gives back what it hears. */
+  readonly echo: boolean;
+}
+
+export class Sound {
+  readonly #options: SoundOptions;
+  readonly #center: NotificationCenter = new NotificationCenter();
+  readonly #transport: RTPTransport;
+  #audio: AudioTransport | null = null;
+  #index = 0;
+  #recorder: RecordingWaveFile | null = null;
+  #wave: WaveFile | null = null;
+
+  constructor(options: SoundOptions) {
+    this.#options = options;
+    this.#transport = new RTPTransport({ localRtpAddress: options.address });
+  }
+
+  /** The stream of this call; null before `open()`. */
+  get audio(): AudioTransport | null {
+    return this.#audio;
+  }
+
+  /** Where the recording is; null while nothing is recorded. */
+  get recording(): string | null {
+    return this.#recorder === null ? null : this.#options.record;
+  }
+
+  /**
+   * Opens the sockets and gives the stream to offer, or that answers the stream `index` of this offer.
+   *
+   * @throws {Error} when the sockets cannot be had.
+   */
+  async open(offer: BaseSDPSession | null, index: number): Promise<SDPMediaStream> {
+    const opened = this.#center.once(["RTPTransportDidInitialize", "RTPTransportDidFail"], {
+      sender: this.#transport,
+    });
+    this.#transport.setInit();
+    const result = await opened;
+    if (result.name === "RTPTransportDidFail") throw new Error(result.data.reason);
+    const { mixer } = this.#options;
+    this.#index = index;
+    this.#audio = new AudioTransport(mixer, this.#transport, {
+      ...(offer !== null && { remoteSdp: offer, sdpIndex: index }),
+    });
+    return this.#audio.getLocalMedia(offer === null);
+  }
+
+  /** Starts the stream and the recording, or follows what has been agreed anew; true: it was the start. */
+  agree(localSdp: BaseSDPSession, remoteSdp: BaseSDPSession): boolean {
+    const { mixer, record } = this.#options;
+    const audio = this.#audio;
+    if (audio === null) return false;
+    if (audio.isStarted) {
+      audio.update(localSdp, remoteSdp, { sdpIndex: this.#index });
+      return false;
+    }
+    audio.start(localSdp, remoteSdp, { sdpIndex: this.#index });
+    this.#recorder = new RecordingWaveFile(mixer, record);
+    this.#recorder.start();
+    mixer.connectSlots(audio, this.#recorder);
+    return true;
+  }
+
+  /** Plays the file into the call; true when it was played to its end. */
+  async play(): Promise<boolean> {
+    const { mixer, play, loop, echo } = this.#options;
+    const audio = this.#audio;
+    if (audio === null || !audio.isActive) return false;
+    const wave = this.#wave = new WaveFile(mixer, play, { loop });
+    wave.start();
+    const finished = this.#center.once("WaveFileDidFinishPlaying", { sender: wave });
+    mixer.connectSlots(wave, audio);
+    const { reason } = (await finished).data;
+    if (reason !== "end") return false;
+    if (echo && audio.isActive) mixer.connectSlots(audio, audio);
+    return true;
+  }
+
+  /** How loud the other side is heard, 0 to 255; null while there is no stream. */
+  get level(): number | null {
+    const audio = this.#audio;
+    return audio === null || audio.slot === null ? null : this.#options.mixer.getSignalLevel(audio).rx;
+  }
+
+  /** The packets of both directions; null when the stream was never started. */
+  get streams(): { readonly received: StreamReport; readonly sent: StreamReport } | null {
+    const statistics = this.#audio?.isStarted === true ? this.#audio.statistics : null;
+    return statistics === null ? null : { received: streamOf(statistics.rx), sent: streamOf(statistics.tx) };
+  }
+
+  /** Ends everything; the recording is complete when the engine has stopped. */
+  [Symbol.dispose](): void {
+    this.#wave?.stop();
+    this.#recorder?.stop();
+    this.#audio?.stop();
+    this.#transport.close();
+  }
+}
+
+function streamOf(stream: AudioStatistics["rx"]): StreamReport {
+  const { packets, bytes, packetsLost, jitter } = stream;
+  // The library's microseconds are milliseconds in the demo.
+  return { packets, bytes, lost: packetsLost, jitter: { mean: jitter.avg / 1000, max: jitter.max / 1000 } };
+}
