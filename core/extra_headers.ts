@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import type { Writer } from "../ffi/wire.ts";
-import { checkInstance } from "./check_argument.ts";
+import { checkInstance, checkText } from "./check_argument.ts";
 import { BaseHeader } from "./headers.ts";
 
 /** What the stack writes itself: a second one of the application's would contradict it. */
@@ -32,6 +32,8 @@ export function checkExtraHeaders(headers: Iterable<BaseHeader> | undefined): Ba
   const list = headers === undefined ? [] : [...headers];
   list.forEach((header, index) => {
     const { name } = checkInstance(header, BaseHeader, `extraHeaders[${index}]`);
+    // What was received may hold what must not be sent.
+    checkText(`${name}: ${header.body}`, `extraHeaders[${index}]`);
     if (forbidden.has(name.toLowerCase())) {
       throw new TypeError(`extraHeaders[${index}] must not be a ${name} header: the stack writes it itself`);
     }

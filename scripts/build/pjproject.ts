@@ -107,6 +107,11 @@ async function unpack(report: Report, source: Source, tree: string): Promise<voi
   mkdirSync(tree, { recursive: true });
   if (source.tree) {
     await report.run({ what: "Copying pjproject", cwd: tree, args: ["cp", "-R", `${source.path}/.`, tree] });
+    // What was built in it, or set for it, was so under other flags.
+    const made = ["(", "-name", "*.[oa]", "-o", "-name", ".*.depend", "-o", "-name", "user.mak", ")"];
+    const args = ["find", tree, "-type", "f", ...made, "-delete"];
+    await report.run({ what: "Clearing the copy of pjproject", cwd: tree, args });
+    rmSync(join(tree, ".git"), { recursive: true, force: true });
   } else {
     const args = ["tar", "--no-same-owner", "--strip-components=1", "-xf", source.path, "-C", tree];
     await report.run({ what: "Unpacking pjproject", cwd: tree, args });
