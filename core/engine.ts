@@ -30,7 +30,7 @@ import { BaseRouteHeader } from "./headers.ts";
 import { notificationsOf } from "./notification.ts";
 import type { NotificationStream } from "./notification_stream.ts";
 import { transportName } from "./peer_message.ts";
-import { deliver, liveObjects, releaseAll } from "./registry.ts";
+import { deliver, liveObjects, releaseAll, released } from "./registry.ts";
 import { checkRoute } from "./route.ts";
 import { check, running, setRunning, statusText } from "./running.ts";
 import { sipTimers } from "./sip_timers.ts";
@@ -191,7 +191,7 @@ export class Engine {
     this.#state = "stopping";
     post("SIPEngineWillEnd", this, {});
     for (const object of liveObjects()) guard(() => object.engineStopping());
-    await this.#goodbyes();
+    await released(liveObjects().filter((object) => object.isLeaving), goodbyeTime);
     const ended = new Promise<void>((resolve) => this.#ended = resolve);
     setRunning(null);
     this.#native!.sc_engine_stop();
@@ -206,14 +206,6 @@ export class Engine {
     this.#availableCodecs = Object.freeze([]);
     this.#state = "stopped";
     post("SIPEngineDidEnd", this, {});
-  }
-
-  /** Waits until nobody says goodbye any more, or has had the time to. */
-  async #goodbyes(): Promise<void> {
-    const due = performance.now() + goodbyeTime;
-    while (liveObjects().some((object) => object.isLeaving) && performance.now() < due) {
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
   }
 
   readonly #receive = (kind: number, serial: number, time: number, reader: Reader): void => {

@@ -343,8 +343,8 @@ export class Invitation implements NativeObject {
   #giveUp(): void {
     if (this.#serial === null || !runningOrNull()) return;
     this.#timedOut = true;
-    if (this.#state === "early") this.#sendEnd(0, []);
-    // Nobody has said anything: there is nothing that a CANCEL could be sent to (RFC 3261, section 9.1).
+    // Where nobody has said anything no CANCEL may be sent (RFC 3261, section 9.1).
+    if (running().sc_invitation_is_heard(this.#serial)) this.#sendEnd(0, []);
     else running().sc_invitation_terminate(this.#serial, 408);
   }
 

@@ -29,10 +29,32 @@ export function track(serial: number, object: NativeObject): void {
   forgotten.register(object, { serial, noun: object.constructor.name }, object);
 }
 
+/** Who waits for objects to end. */
+const departures = new Set<(object: NativeObject) => void>();
+
 /** The object has ended: records that still come find nobody. */
 export function release(serial: number, object: NativeObject): void {
   held.delete(serial);
   if (local.delete(serial)) forgotten.unregister(object);
+  for (const departed of departures) departed(object);
+}
+
+/** Resolves when all of these have ended, or the time (ms) is over. */
+export function released(objects: Iterable<NativeObject>, time: number): Promise<void> {
+  const waiting = new Set(objects);
+  if (waiting.size === 0) return Promise.resolve();
+  return new Promise((resolve) => {
+    const finish = () => {
+      clearTimeout(timer);
+      departures.delete(departed);
+      resolve();
+    };
+    const departed = (object: NativeObject) => {
+      if (waiting.delete(object) && waiting.size === 0) finish();
+    };
+    const timer = setTimeout(finish, time);
+    departures.add(departed);
+  });
 }
 
 /** The object of a serial, or null when it has ended. */

@@ -12,12 +12,6 @@
 /* The longest wait of the poll thread: a timer that another thread sets may be late by as much. */
 #define POLL_MS 50
 
-typedef struct deferred {
-    struct deferred *next;
-    void (*fn)(void *arg);
-    void *arg;
-} deferred;
-
 sc_engine_state sc_engine;
 
 static atomic_bool running, quitting;
@@ -27,8 +21,6 @@ static pthread_t poller;
 static int wake_pipe[2] = { -1, -1 };
 static pjsip_transport *udp_transport;
 static pjsip_tpfactory *tcp_factory;
-static pthread_mutex_t defer_mutex = PTHREAD_MUTEX_INITIALIZER;
-static deferred *defer_head, *defer_tail;
 static pjsip_generic_string_hdr *_Atomic user_agent_hdr, *_Atomic server_hdr;
 
 /* ---- process-wide ---------------------------------------------------------------------------------------------- */
@@ -72,7 +64,9 @@ static pj_status_t init_process(void)
         status = pjlib_util_init();
     if (status != PJ_SUCCESS)
         return status;
+#if !PJ_POOL_DEBUG
     policy = pj_pool_factory_default_policy;
+#endif
     policy.callback = on_no_memory;
     sc_log_install();
     atexit(on_exit_of_process);
@@ -94,42 +88,6 @@ static void wake_poll_thread(void)
     /* A full pipe means that it has been woken already. */
     if (write(wake_pipe[1], &byte, 1) < 0)
         return;
-}
-
-void sc_defer(void (*fn)(void *arg), void *arg)
-{
-    deferred *item = malloc(sizeof(*item));
-
-    if (!item)
-        return; /* what was to be freed waits for the end of the engine */
-    item->next = NULL;
-    item->fn = fn;
-    item->arg = arg;
-    pthread_mutex_lock(&defer_mutex);
-    if (defer_tail)
-        defer_tail->next = item;
-    else
-        defer_head = item;
-    defer_tail = item;
-    pthread_mutex_unlock(&defer_mutex);
-    wake_poll_thread();
-}
-
-static void run_deferred(void)
-{
-    deferred *item;
-
-    pthread_mutex_lock(&defer_mutex);
-    item = defer_head;
-    defer_head = defer_tail = NULL;
-    pthread_mutex_unlock(&defer_mutex);
-    while (item) {
-        deferred *next = item->next;
-
-        item->fn(item->arg);
-        free(item);
-        item = next;
-    }
 }
 
 static char wake_bytes[64];
@@ -176,7 +134,6 @@ static void *poll_thread(void *arg)
     sc_thread_register();
     while (!atomic_load(&quitting)) {
         pjsip_endpt_handle_events2(sc_engine.endpt, &wait, NULL);
-        run_deferred();
         pj_gettickcount(&now);
         if (now.sec != swept.sec) {
             swept = now;
@@ -445,7 +402,6 @@ static void end_all(void)
     unsigned i;
 
     sc_gate_close();
-    run_deferred();
     /* Children before parents; the mixers' clock goes on until the last port has left its bridge. */
     for (i = 0; i < PJ_ARRAY_SIZE(order); i++) {
         sc_object *object;
@@ -458,7 +414,6 @@ static void end_all(void)
         }
     }
     sc_clock_stop();
-    run_deferred();
     tear_down();
 }
 

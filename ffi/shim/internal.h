@@ -177,8 +177,6 @@ extern pjsip_module sc_core_module;
 
 /* A pool of the endpoint's; NULL when memory is out (or a test says so). */
 pj_pool_t *sc_pool_create(const char *name, unsigned size);
-/* Runs fn(arg) on the poll thread soon, in order. */
-void sc_defer(void (*fn)(void *arg), void *arg);
 
 /* ---- nouns, as engine.c needs them -------------------------------------------------------------------------------- */
 

@@ -557,6 +557,18 @@ int32_t sc_invitation_end(sc_invitation serial, uint32_t code, sc_bytes args, ui
     return status;
 }
 
+uint32_t sc_invitation_is_heard(sc_invitation serial)
+{
+    invitation *self = take(serial);
+    bool heard = false;
+
+    if (self) {
+        heard = !self->inv->invite_tsx || self->inv->invite_tsx->status_code >= 100;
+        give_back(self);
+    }
+    return heard;
+}
+
 int32_t sc_invitation_terminate(sc_invitation serial, uint32_t code)
 {
     invitation *self = take(serial);

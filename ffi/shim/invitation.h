@@ -21,6 +21,8 @@ SC_API int32_t sc_invitation_answer(sc_invitation invitation, uint32_t code, sc_
  * final response `code`; SC_RECORD_INVITATION_ENDING tells which. The block: headers (list of name and value).
  */
 SC_API int32_t sc_invitation_end(sc_invitation invitation, uint32_t code, sc_bytes args, uint32_t size);
+/* 1 when the peer has answered the INVITE with anything, 0 when it has not, or the session is gone. */
+SC_API uint32_t sc_invitation_is_heard(sc_invitation invitation);
 /* Ends it at once on this side, nothing more is waited for. */
 SC_API int32_t sc_invitation_terminate(sc_invitation invitation, uint32_t code);
 
