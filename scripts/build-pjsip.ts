@@ -63,6 +63,12 @@ function keysFor(
   return { codecs, pjproject, library: keyOf(recipe, pjproject, shimKey()) };
 }
 
+/** Whether the last build was made from what the pins say now. */
+function fromPins(options: Options, stamp: Stamp): boolean {
+  if (CODECS.some(({ name, sha256 }) => stamp.used[name]?.pin !== sha256)) return false;
+  return options.source !== undefined || stamp.used["pjproject"]?.pin === PJPROJECT_PIN;
+}
+
 /** Whether the library that lies there is what a build would make now; costs reading the shim, not more. */
 async function upToDate(options: Options, layout: Layout, stamp: Stamp | undefined): Promise<boolean> {
   if (options.clean || !stamp || !existsSync(layout.library) || !existsSync(layout.debugLibrary)) {
@@ -72,8 +78,7 @@ async function upToDate(options: Options, layout: Layout, stamp: Stamp | undefin
   if (options.extras && options.extras.join() !== stamp.extras.join()) return false;
   if (stamp.source !== (options.source ?? null)) return false;
   if (options.source && (await namedSource(options.source)).id !== stamp.used["pjproject"]?.id) return false;
-  for (const { name, sha256 } of CODECS) if (stamp.used[name]?.pin !== sha256) return false;
-  if (!options.source && stamp.used["pjproject"]?.pin !== PJPROJECT_PIN) return false;
+  if (!fromPins(options, stamp)) return false;
   const keys = keysFor(options, stamp);
   return keys.library === stamp.library && keys.pjproject === stamp.pjproject;
 }
@@ -116,12 +121,21 @@ function clean(layout: Layout): void {
   }
 }
 
-async function build(options: Options, layout: Layout, report: Report): Promise<void> {
-  const old = options.clean ? undefined : readStamp(layout.stamp);
-  const extras = options.extras ?? old?.extras ?? [];
-  await prepare(report, extras, layout);
-  if (options.clean) clean(layout);
-
+/** pjproject and its codecs, ready to link; what is needed of them and was built before is taken as it is. */
+async function buildTrees(
+  options: Options,
+  layout: Layout,
+  report: Report,
+  extras: readonly Extra[],
+  old: Stamp | undefined,
+): Promise<{ tree: string; prefix: string; used: Stamp["used"]; keys: ReturnType<typeof keysFor> }> {
+  if (old && !options.source && old.source === null && fromPins(options, old)) {
+    const keys = keysFor(options, { used: old.used, extras });
+    const prefix = join(layout.trees, `codecs-${keys.codecs}`);
+    const tree = join(layout.trees, `pjproject-${keys.pjproject}`);
+    const ready = [prefix, tree].every((folder) => existsSync(join(folder, "complete")));
+    if (ready) return { tree, prefix, used: old.used, keys };
+  }
   const sources = new Sources(report, layout);
   const [pjproject, ...codecs] = await report.step("get and check the sources", async () => {
     const found: Source[] = [await sources.pjproject(options.source)];
@@ -133,21 +147,32 @@ async function build(options: Options, layout: Layout, report: Report): Promise<
     pjproject: { pin: PJPROJECT_PIN, id: pjproject!.id },
   };
   CODECS.forEach(({ name, sha256 }, index) => used[name] = { pin: sha256, id: codecs[index]!.id });
-  if (extras.length > 0) {
-    report.note(`with ${extras.join(", ")}: this library may be passed on under GPL-3 only`);
-  }
   const keys = keysFor(options, { used, extras });
-
   const flags = flagsOf(options.asan);
   const paired = CODECS.map((pin, index) => ({ pin, source: codecs[index]! }));
   const prefix = await buildCodecs(report, layout, keys.codecs, paired, flags);
   const tree = await buildPjproject(report, layout, keys.pjproject, pjproject!, prefix, flags, extras);
+  return { tree, prefix, used, keys };
+}
+
+async function build(options: Options, layout: Layout, report: Report): Promise<void> {
+  const old = options.clean ? undefined : readStamp(layout.stamp);
+  const extras = options.extras ?? old?.extras ?? [];
+  await prepare(report, extras, layout);
+  if (options.clean) clean(layout);
+
+  if (extras.length > 0) {
+    report.note(`with ${extras.join(", ")}: this library may be passed on under GPL-3 only`);
+  }
+  const { tree, prefix, used, keys } = await buildTrees(options, layout, report, extras, old);
   pointAt(layout.codecs, prefix);
   pointAt(layout.pjproject, tree);
 
   const headers = await headerFlags(report, tree);
   const system = headers.flatMap((flag) => flag.startsWith("-I") ? [`-isystem${flag.slice(2)}`] : [flag]);
-  const own = flags.split(" ").filter((flag) => flag.startsWith("-f") || flag.startsWith("-D_"));
+  const own = flagsOf(options.asan).split(" ").filter((flag) =>
+    flag.startsWith("-f") || flag.startsWith("-D_")
+  );
   const objects = await compileShim(report, layout, [...SHIM_FLAGS, ...own, ...system]);
   await linkLibrary(report, layout, { tree, codecs: prefix, objects, extras, asan: options.asan });
   const fresh = old?.pjproject === keys.pjproject;

@@ -190,7 +190,8 @@ async function perform(name, args, runtimes, wasStopped) {
     if (status !== 0) return status;
   }
   if (!task.script) return 0;
-  if (task.library) {
+  // Who names a library of their own gets that one.
+  if (task.library && !process.env.SIPCORE_LIBRARY) {
     const status = await run(...command(runtimes, TASKS.build.script, task.library), env);
     if (status !== 0 || wasStopped()) return status || 128 + wasStopped();
   }

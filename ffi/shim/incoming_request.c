@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <sys/queue.h>
+
 #include "incoming_request.h"
 #include "internal.h"
 
@@ -11,16 +13,16 @@ typedef struct request {
     pjsip_tx_data *response; /* made when the request came, so that nothing of it has to be kept */
     atomic_bool answered;
     pj_time_val due;
-    PJ_DECL_LIST_MEMBER(struct request); /* in order of arrival, under waiting_mutex */
+    bool waits; /* in `waiting`; this and the entry under waiting_mutex */
+    TAILQ_ENTRY(request) entry;
 } request;
 
 #define MAX_METHODS 32
 #define METHOD_SIZE 32
 
 static pthread_mutex_t waiting_mutex = PTHREAD_MUTEX_INITIALIZER;
-static struct {
-    PJ_DECL_LIST_MEMBER(struct request);
-} waiting = { (struct request *)&waiting, (struct request *)&waiting };
+/* In order of arrival. Not pj_list, whose links must be the first members, where the object stands. */
+static TAILQ_HEAD(, request) waiting = TAILQ_HEAD_INITIALIZER(waiting);
 
 static pthread_rwlock_t methods_lock = PTHREAD_RWLOCK_INITIALIZER;
 static unsigned method_count;
@@ -64,17 +66,23 @@ static void wait_for_answer(request *self)
     pj_gettickcount(&self->due);
     self->due.sec += ANSWER_SECONDS;
     pthread_mutex_lock(&waiting_mutex);
-    pj_list_push_back(&waiting, self);
+    TAILQ_INSERT_TAIL(&waiting, self, entry);
+    self->waits = true;
     pthread_mutex_unlock(&waiting_mutex);
+}
+
+/* With waiting_mutex held; quiet the second time. */
+static void remove_waiting(request *self)
+{
+    if (self->waits)
+        TAILQ_REMOVE(&waiting, self, entry);
+    self->waits = false;
 }
 
 static void leave_waiting(request *self)
 {
     pthread_mutex_lock(&waiting_mutex);
-    if (self->next) {
-        pj_list_erase(self);
-        self->next = self->prev = NULL;
-    }
+    remove_waiting(self);
     pthread_mutex_unlock(&waiting_mutex);
 }
 
@@ -193,11 +201,12 @@ void sc_incoming_request_sweep(void)
     pj_gettickcount(&now);
     do {
         pthread_mutex_lock(&waiting_mutex);
-        self = waiting.next != (request *)&waiting && PJ_TIME_VAL_LTE(waiting.next->due, now) ? waiting.next : NULL;
+        self = TAILQ_FIRST(&waiting);
+        if (self && PJ_TIME_VAL_GT(self->due, now))
+            self = NULL;
         if (self) {
             sc_object_ref(self);
-            pj_list_erase(self);
-            self->next = self->prev = NULL;
+            remove_waiting(self);
         }
         pthread_mutex_unlock(&waiting_mutex);
         if (self) {

@@ -61,7 +61,6 @@ await engine.start({
   ipAddress: address,
   udpPort: Number(process.argv[2]),
   tcpPort: null,
-  tlsPort: null,
   logLevel: 0,
   incomingRequests: ["OPTIONS"],
 });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
-import { mkdirSync, renameSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import type { Layout } from "./layout.ts";
@@ -48,6 +48,7 @@ export async function buildPerf(
       ...(linux ? [] : ["-framework", "CoreFoundation", "-framework", "Security"]),
     ];
     await report.run({ what: "Linking pjsip-perf", cwd: tree, args });
+    rmSync(object);
     renameSync(partial, layout.perf);
   });
 }

@@ -54,7 +54,7 @@ export class Call {
     // Whoever calls may have hung up meanwhile.
     if (invitation.state !== "incoming" && invitation.state !== "early") return;
     const { address } = this.#options;
-    invitation.sendResponse(200, { sdp: describeSession({ address, audio, offer, index, previous: null }) });
+    invitation.sendResponse(200, { sdp: describeSession({ address, audio, offer, index }) });
   }
 
   /** Ends the call, whatever it is doing. */
@@ -78,7 +78,7 @@ export class Call {
   }
 
   #changed(change: Change): void {
-    const { state, prevState, subState, timestamp } = change;
+    const { state, timestamp } = change;
     switch (state) {
       case "outgoing":
         this.#started = timestamp;
@@ -87,8 +87,7 @@ export class Call {
         this.#ringing ??= timestamp;
         break;
       case "connected":
-        if (prevState !== "connected") this.#talk(timestamp);
-        else if (subState === "received_proposal" || subState === "received_proposal_request") this.#accept();
+        this.#talk(timestamp);
         break;
       case "disconnecting":
         this.#ending = change;
@@ -100,9 +99,9 @@ export class Call {
     }
   }
 
-  #agreed(...[local, remote]: Parameters<Sound["agree"]>): void {
+  #agreed(...[local, remote]: Parameters<Sound["start"]>): void {
     const { report } = this.#options;
-    if (!this.#sound.agree(local, remote)) return;
+    this.#sound.start(local, remote);
     const { codec, sampleRate } = this.#sound.audio!;
     report({ type: "talk", codec: codec ?? "?", sampleRate: sampleRate ?? 0 });
     this.#timers.push(setInterval(() => {
@@ -119,18 +118,6 @@ export class Call {
       (error) => this.#giveUp(error),
     );
     if (hangUpAfter !== null) this.#timers.push(setTimeout(() => this.hangUp(), hangUpAfter * 1000));
-  }
-
-  /** Agrees to what the other side wants to change: another address, hold, or a refresh. */
-  #accept(): void {
-    const invitation = this.#invitation;
-    const offer = invitation.sdp.proposedRemote;
-    const index = offer === null ? 0 : audioIndex(offer);
-    const audio = this.#sound.audio?.getLocalMedia(offer === null);
-    if (index === null || audio === undefined) return invitation.sendResponse(488);
-    const { address } = this.#options;
-    const previous = invitation.sdp.activeLocal;
-    invitation.sendResponse(200, { sdp: describeSession({ address, audio, offer, index, previous }) });
   }
 
   /** Ends this call alone: whoever waits for more calls must not go down with it. */

@@ -63,7 +63,6 @@ class Party {
       ipAddress: address,
       udpPort: port,
       tcpPort: address === null ? port : null,
-      tlsPort: address === null && port === 0 ? 0 : null,
       traceSip: true,
       ...(codec !== null && { codecs: [codec] }),
     });
@@ -97,7 +96,7 @@ class Party {
       fromHeader: new FromHeader(own),
       toHeader: new ToHeader(requestUri),
       routeHeader,
-      sdp: describeSession({ address, audio, offer: null, index: 0, previous: null }),
+      sdp: describeSession({ address, audio, offer: null, index: 0 }),
       ...(username !== null && password !== null && { credentials: new Credentials(username, password) }),
     });
   }

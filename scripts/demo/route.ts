@@ -10,19 +10,17 @@ export type Lookup = (host: string) => Promise<{ readonly address: string }>;
 /**
  * The route to the host of a URI: its address, the port and transport that the URI names or that are usual.
  *
- * @throws {Error} when the name has no address or the transport is none that SIP knows here.
+ * @throws {Error} when the name has no address or the transport is another than UDP and TCP.
  */
 export async function routeTo(uri: SIPURI, find: Lookup = lookup): Promise<RouteHeader> {
-  const transport = (uri.parameters.get("transport") ?? (uri.secure ? "tls" : "udp")).toLowerCase();
-  if (transport !== "udp" && transport !== "tcp" && transport !== "tls") {
-    throw new Error(`No transport for ${uri}: ${transport}`);
+  const transport = (uri.parameters.get("transport") ?? "udp").toLowerCase();
+  if (uri.secure || (transport !== "udp" && transport !== "tcp")) {
+    throw new Error(`${uri} cannot be reached: the demo speaks UDP and TCP`);
   }
   const host = uri.host.replace(/^\[(.*)\]$/, "$1");
-  const literal = isIP(host) !== 0;
   return RouteHeader.to({
-    address: literal ? host : (await find(host)).address,
-    port: uri.port || (transport === "tls" ? 5061 : 5060),
+    address: isIP(host) !== 0 ? host : (await find(host)).address,
+    port: uri.port || 5060,
     transport,
-    ...(transport === "tls" && !literal && { tlsName: host }),
   });
 }

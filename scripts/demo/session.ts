@@ -16,14 +16,12 @@ export interface SessionOptions {
   readonly offer: BaseSDPSession | null;
   /** Which stream of the offer `audio` answers. The others are refused. */
   readonly index: number;
-  /** What we said last in this call, whose identity this keeps; null: nothing yet. */
-  readonly previous: BaseSDPSession | null;
 }
 
 /** The description that offers the audio stream, or answers with it. */
 export function describeSession(options: SessionOptions): SDPSession {
-  const { address, audio, offer, index, previous } = options;
-  const session = previous === null ? new SDPSession(address) : SDPSession.from(previous);
+  const { address, audio, offer, index } = options;
+  const session = new SDPSession(address);
   session.media = offer === null
     ? [audio]
     : offer.media.map((media, at) =>

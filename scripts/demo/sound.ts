@@ -69,20 +69,14 @@ export class Sound {
     return this.#audio.getLocalMedia(offer === null);
   }
 
-  /** Starts the stream and the recording, or follows what has been agreed anew; true: it was the start. */
-  agree(localSdp: BaseSDPSession, remoteSdp: BaseSDPSession): boolean {
+  /** Starts the stream and the recording. */
+  start(localSdp: BaseSDPSession, remoteSdp: BaseSDPSession): void {
     const { mixer, record } = this.#options;
-    const audio = this.#audio;
-    if (audio === null) return false;
-    if (audio.isStarted) {
-      audio.update(localSdp, remoteSdp, { sdpIndex: this.#index });
-      return false;
-    }
+    const audio = this.#audio!;
     audio.start(localSdp, remoteSdp, { sdpIndex: this.#index });
     this.#recorder = new RecordingWaveFile(mixer, record);
     this.#recorder.start();
     mixer.connectSlots(audio, this.#recorder);
-    return true;
   }
 
   /** Plays the file into the call; true when it was played to its end. */
@@ -112,7 +106,7 @@ export class Sound {
     return statistics === null ? null : { received: streamOf(statistics.rx), sent: streamOf(statistics.tx) };
   }
 
-  /** Ends everything; the recording is complete when the engine has stopped. */
+  /** Ends everything; the recording is complete when this returns. */
   [Symbol.dispose](): void {
     this.#wave?.stop();
     this.#recorder?.stop();

@@ -18,7 +18,7 @@ export interface Check {
 export function checks(deno: string): Check[] {
   const tsc = join(ROOT, "node_modules", "typescript", "bin", "tsc");
   // TypeScript's compiler runs on whatever runs this script.
-  const self = process.versions["deno"] ? ["run", "-A", "--no-config", tsc] : [tsc];
+  const self = process.versions["deno"] ? ["run", "-A", tsc] : [tsc];
   return [
     { title: "format: deno fmt --check", args: [deno, "fmt", "--check"] },
     { title: "lint rules: deno lint", args: [deno, "lint"] },
