@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-import { errors, records } from "../ffi/bindings/records.ts";
+import { records } from "../ffi/bindings/records.ts";
 import { LibraryError, type NativeLibrary, openLibrary } from "../ffi/library.ts";
 import { Pump } from "../ffi/pump.ts";
 import { cstring, readAnswer, type Reader, Writer } from "../ffi/wire.ts";

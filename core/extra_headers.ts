@@ -2,6 +2,7 @@
 import type { Writer } from "../ffi/wire.ts";
 import { checkInstance, checkText } from "./check_argument.ts";
 import { BaseHeader } from "./headers.ts";
+import type { BaseSIPURI } from "./uri.ts";
 
 /** What the stack writes itself: a second one of the application's would contradict it. */
 const forbidden: ReadonlySet<string> = new Set([
@@ -39,6 +40,15 @@ export function checkExtraHeaders(headers: Iterable<BaseHeader> | undefined): Ba
     }
   });
   return list;
+}
+
+/** What stands behind the "?" of a request URI becomes headers of the request (RFC 3261, section 19.1.5). */
+export function checkUriHeaders({ headers }: BaseSIPURI): void {
+  for (const name of headers.keys()) {
+    if (forbidden.has(name.toLowerCase())) {
+      throw new TypeError(`requestUri must not have the header ${name}: the stack writes it itself`);
+    }
+  }
 }
 
 /** Writes them as the border has them: a list of name and value. */

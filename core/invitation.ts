@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-import { records } from "../ffi/bindings/records.ts";
+import { errors, records } from "../ffi/bindings/records.ts";
 import type { Serial } from "../ffi/types.ts";
 import { type Reader, Writer } from "../ffi/wire.ts";
 import { checkInstance, checkInteger, checkOptionalText } from "./check_argument.ts";
@@ -9,7 +9,7 @@ import { endSender, post } from "./dispatch.ts";
 import type { EndpointAddress } from "./endpoint_address.ts";
 import { Engine } from "./engine.ts";
 import { SIPCoreError, SIPCoreInvalidStateError } from "./errors.ts";
-import { checkExtraHeaders, writeHeaders } from "./extra_headers.ts";
+import { checkExtraHeaders, checkUriHeaders, writeHeaders } from "./extra_headers.ts";
 import { emptyHeaderMap } from "./header_map.ts";
 import {
   BaseContactHeader,
@@ -17,7 +17,6 @@ import {
   type BaseHeader,
   BaseRouteHeader,
   BaseToHeader,
-  ContactHeader,
   FrozenContactHeader,
   FrozenFromHeader,
   FrozenRouteHeader,
@@ -163,6 +162,8 @@ export class Invitation implements NativeObject {
   #finalSent = false;
   /** `end()` was called, whatever has been told of it. */
   #ending = false;
+  /** A CANCEL of ours went out, or will after the first response. */
+  #hasCancelled = false;
   /** The peer's CANCEL. */
   #cancel: SIPMessage | null = null;
   #cancelled = false;
@@ -292,6 +293,7 @@ export class Invitation implements NativeObject {
       ? FrozenCredentials.from(checkInstance(options.credentials, BaseCredentials, "credentials"))
       : null;
     const extraHeaders = checkExtraHeaders(options.extraHeaders);
+    checkUriHeaders(requestUri);
     const timeout = checkTimeout(options.timeout ?? null);
     signal?.throwIfAborted();
     if (this.#state !== null || this.#serial !== null) {
@@ -304,7 +306,8 @@ export class Invitation implements NativeObject {
     const contactHeader = options.contactHeader
       ? FrozenContactHeader.from(checkInstance(options.contactHeader, BaseContactHeader, "contactHeader"))
       : new FrozenContactHeader(new Engine().contactUri(routeHeader, { user: fromHeader.uri.user }));
-    const args = new Writer().text(requestUri.toString()).text(withoutTag(fromHeader)).text(toHeader.body)
+    const args = new Writer().text(requestUri.toString())
+      .text(addressOf(fromHeader)).text(fromHeader.body).text(addressOf(toHeader)).text(toHeader.body)
       .text(contactHeader.body).text(route.body).text(sdp.toString())
       .list(credentials ? [credentials] : [], (writer, one) => {
         writer.text(one.realm).text(one.username).text(one.password).u8(one.digest ? 1 : 0).text(
@@ -415,10 +418,10 @@ export class Invitation implements NativeObject {
 
   #sendEnd(code: number, extraHeaders: readonly BaseHeader[]): void {
     const args = writeHeaders(new Writer(), extraHeaders);
-    check(
-      running().sc_invitation_end(this.#serial!, code, args.block, args.size),
-      "Could not end the invitation",
-    );
+    const status = running().sc_invitation_end(this.#serial!, code, args.block, args.size);
+    // The peer has ended it meanwhile: the change that tells so is on its way.
+    if (status === errors.SC_EGONE) return;
+    check(status, "Could not end the invitation");
     this.#ending = true;
     if (code) this.#finalSent = true;
   }
@@ -537,20 +540,32 @@ export class Invitation implements NativeObject {
   }
 
   #confirmed(change: NativeChange, time: Date): void {
-    if (this.#ending) return;
-    if (this.#activeLocal === null) {
-      // The answer was none: without media there is no call (RFC 3261, section 13.2.2.4).
-      this.#sendEnd(0, []);
+    // Without an answer there is no media, and no call (RFC 3261, section 13.2.2.4); nor is there one that somebody
+    // wants when the 200 has crossed our CANCEL.
+    if (this.#hasCancelled || (!this.#ending && this.#activeLocal === null)) {
+      this.#hangUp();
       return;
     }
+    if (this.#ending) return;
     this.#subState = "normal";
     const acknowledged = this.#direction === "incoming" ? change.cause : noCause;
     this.#became("connected", acknowledged, time);
   }
 
+  /** Ends what came about by itself. */
+  #hangUp(): void {
+    try {
+      this.#sendEnd(0, []);
+    } catch (error) {
+      // It has ended meanwhile: what tells so is on its way.
+      if (!(error instanceof SIPCoreInvalidStateError)) throw error;
+    }
+  }
+
   /** What `end()`, or the stack itself, has sent. */
   #leaving(method: string, time: Date): void {
     this.#ending = true;
+    this.#hasCancelled = method === "CANCEL";
     if (method === "") return; // a final response: its change to "disconnected" tells everything
     this.#subState = null;
     this.#became("disconnecting", { ...noCause, originator: "local", method }, time);
@@ -593,7 +608,8 @@ export class Invitation implements NativeObject {
   }
 
   #whyEnded(change: NativeChange, code: number, reason: string): string {
-    if (this.#engineStopping) return "engine stopped";
+    // The peer may have hung up before we could.
+    if (this.#engineStopping && change.cause.method !== "BYE") return "engine stopped";
     if (this.#timedOut) return "timeout";
     if (change.cause.originator === "remote") {
       return (change.cause.method && reasonText(change.cause)) || "user request";
@@ -727,9 +743,7 @@ function sdpOf(message: SIPMessage): FrozenSDPSession | null {
   return typeof message.body === "string" ? FrozenSDPSession.tryParse(message.body) : null;
 }
 
-/** PJSIP makes the tag of the dialog itself. */
-function withoutTag(header: FrozenFromHeader): string {
-  const parameters = new Map(header.parameters);
-  parameters.delete("tag");
-  return new FrozenFromHeader(header.uri, { displayName: header.displayName, parameters }).body;
+/** The header without its parameters, which PJSIP wants apart. */
+function addressOf({ uri, displayName }: BaseFromHeader | BaseToHeader): string {
+  return new FrozenFromHeader(uri, { displayName }).body;
 }

@@ -33,7 +33,7 @@ export interface RTPTransportNotifications {
 }
 
 /** An address of the documentation's network: asking the routing table for the way to it sends nothing. */
-const elsewhere = { v4: "192.0.2.1", v6: "2001:db8::1" } as const;
+const elsewhere = "192.0.2.1";
 
 const status = new Int32Array(1);
 
@@ -287,7 +287,7 @@ export class RTPTransport implements NativeObject {
 
 function ownAddress(): string {
   const native = running();
-  const remote = cstring(elsewhere.v4);
+  const remote = cstring(elsewhere);
   const answer = readAnswer((buffer, capacity) => native.sc_engine_local_address(remote, buffer, capacity));
   return answer?.text() || "127.0.0.1";
 }

@@ -151,7 +151,7 @@ describe("Merge", () => {
     merge.push("caller", sent(6, "INVITE"), 10);
     merge.push("caller", got(6, "180"), 10);
     merge.push("caller", note(6, "early"), 10);
-    assertEquals(words(merge.take(60)), [
+    assertEquals(words(merge.take(70)), [
       "caller calling",
       "caller INVITE",
       "callee incoming",
@@ -161,13 +161,20 @@ describe("Merge", () => {
     assertEquals(merge.lost("caller") + merge.lost("callee"), 0);
   });
 
-  it("holds an event back for a moment, until the other party can have reported an earlier one", () => {
+  it("holds an event back for a moment, until an earlier one can have been reported", () => {
     const merge = new Merge(["caller", "callee"]);
-    merge.push("caller", note(20, "second"), 100);
+    merge.push("caller", note(20, "third"), 100);
     assertEquals(words(merge.take(120)), []);
     merge.push("callee", note(10, "first"), 130);
-    assertEquals(words(merge.take(131)), ["callee first"]);
-    assertEquals(words(merge.take(140)), ["caller second"]);
+    merge.push("caller", note(15, "second"), 130);
+    assertEquals(words(merge.take(189)), []);
+    assertEquals(words(merge.take(190)), ["callee first", "caller second", "caller third"]);
+  });
+
+  it("keeps the order of what a party reports for one and the same moment", () => {
+    const merge = new Merge(["caller"]);
+    for (const text of ["a", "b", "c"]) merge.push("caller", note(1, text), 0);
+    assertEquals(words(merge.take(60)), ["caller a", "caller b", "caller c"]);
   });
 
   it("counts a message once for each time it was sent, and knows the one that was lost", () => {
@@ -191,7 +198,7 @@ describe("Merge", () => {
     const merge = new Merge(["caller"]);
     merge.push("caller", sent(0, "INVITE"), 0);
     merge.push("caller", got(1, "180"), 0);
-    assertEquals(words(merge.take(0)), ["caller INVITE", "caller got 180"]);
+    assertEquals(words(merge.take(60)), ["caller INVITE", "caller got 180"]);
     assertEquals(merge.lost("caller"), 0);
   });
 
@@ -272,10 +279,10 @@ describe("Screen", () => {
 
   it("is as wide as the terminal, within reason", () => {
     assertEquals([undefined, 20, 90, 500].map((columns) => new Screen(new Paper(true, columns), {}).width), [
-      80,
+      100,
       40,
       90,
-      110,
+      100,
     ]);
   });
 });

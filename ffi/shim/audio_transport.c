@@ -49,11 +49,23 @@ static void on_dtmf(pjmedia_stream *stream, void *user_data, const pjmedia_strea
     sc_record_push(&record, false);
 }
 
+/*
+ * Sound opens the NAT by itself: keep-alives begin when it has paused. pjmedia would send two at the start, which the
+ * peer counts as received and we do not count as sent.
+ */
+static void keep_alive_later(pjmedia_stream_common *stream)
+{
+    stream->start_ka_count = 0;
+    pj_gettimeofday(&stream->last_frm_ts_sent);
+    stream->use_ka = PJ_TRUE;
+}
+
 static pj_status_t init(audio_transport *self, sc_reader *reader)
 {
     pj_str_t local_text = sc_read_text(reader), remote_text = sc_read_text(reader);
     uint32_t index = sc_read_u32(reader);
     uint8_t silence_detection = sc_read_u8(reader);
+    bool sends_always;
     pjmedia_sdp_session *local, *remote;
     pj_status_t status;
 
@@ -72,10 +84,9 @@ static pj_status_t init(audio_transport *self, sc_reader *reader)
     if (status != PJ_SUCCESS)
         return status;
     self->info.param->setting.vad = silence_detection;
-#if PJMEDIA_STREAM_ENABLE_KA
+    sends_always = (self->info.dir & PJMEDIA_DIR_ENCODING) && !silence_detection;
     pjmedia_stream_ka_config_default(&self->info.ka_cfg);
-    self->info.use_ka = PJ_TRUE;
-#endif
+    self->info.use_ka = !sends_always;
     status = pjmedia_stream_create(sc_engine.media, self->pool, &self->info, sc_rtp_transport_media(self->transport), NULL,
                                    &self->stream);
     if (status != PJ_SUCCESS)
@@ -89,6 +100,8 @@ static pj_status_t init(audio_transport *self, sc_reader *reader)
                                                         (void *)(uintptr_t)self->object.serial);
     if (status == PJ_SUCCESS)
         status = pjmedia_stream_start(self->stream);
+    if (status == PJ_SUCCESS && sends_always)
+        keep_alive_later((pjmedia_stream_common *)self->stream);
     if (status == PJ_SUCCESS)
         self->slot = sc_mixer_add(self->mixer, self->port, pj_str("audio"), &status);
     return status;

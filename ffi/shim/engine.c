@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <fcntl.h>
 #include <openssl/rand.h>
 #include <openssl/ssl.h>
 #include <stdlib.h>
@@ -18,7 +19,9 @@ static atomic_bool running, quitting;
 static const char *failed_step = "";
 static pj_pool_factory_policy policy;
 static pthread_t poller;
-static int wake_pipe[2] = { -1, -1 };
+/* The write end; the other one belongs to its key. */
+static int wake_socket = -1;
+static pj_ioqueue_key_t *wake_key;
 static pjsip_transport *udp_transport;
 static pjsip_tpfactory *tcp_factory;
 static pjsip_generic_string_hdr *_Atomic user_agent_hdr, *_Atomic server_hdr;
@@ -86,7 +89,7 @@ static void wake_poll_thread(void)
     char byte = 0;
 
     /* A full pipe means that it has been woken already. */
-    if (write(wake_pipe[1], &byte, 1) < 0)
+    if (write(wake_socket, &byte, 1) < 0)
         return;
 }
 
@@ -108,18 +111,36 @@ static void on_wake(pj_ioqueue_key_t *key, pj_ioqueue_op_key_t *op, pj_ssize_t s
 static pj_status_t open_wake_pipe(void)
 {
     static const pj_ioqueue_callback callback = { .on_read_complete = on_wake };
-    pj_ioqueue_key_t *key;
     pj_status_t status;
+    int pair[2];
 
-    if (socketpair(AF_UNIX, SOCK_STREAM, 0, wake_pipe))
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair))
         return pj_get_os_error();
-    status = pj_ioqueue_register_sock(sc_engine.pool, pjsip_endpt_get_ioqueue(sc_engine.endpt), wake_pipe[0], NULL,
-                                      &callback, &key);
-    if (status == PJ_SUCCESS) {
-        pj_ioqueue_op_key_init(&wake_op, sizeof(wake_op));
-        on_wake(key, &wake_op, 0);
+    /* Programs that this process starts must not inherit them, and a writer must not wait. */
+    fcntl(pair[0], F_SETFD, FD_CLOEXEC);
+    fcntl(pair[1], F_SETFD, FD_CLOEXEC);
+    fcntl(pair[1], F_SETFL, O_NONBLOCK);
+    status = pj_ioqueue_register_sock(sc_engine.pool, pjsip_endpt_get_ioqueue(sc_engine.endpt), pair[0], NULL, &callback,
+                                      &wake_key);
+    if (status != PJ_SUCCESS) {
+        close(pair[0]);
+        close(pair[1]);
+        return status;
     }
-    return status;
+    wake_socket = pair[1];
+    pj_ioqueue_op_key_init(&wake_op, sizeof(wake_op));
+    on_wake(wake_key, &wake_op, 0);
+    return PJ_SUCCESS;
+}
+
+static void close_wake_pipe(void)
+{
+    if (!wake_key)
+        return;
+    pj_ioqueue_unregister(wake_key);
+    close(wake_socket);
+    wake_key = NULL;
+    wake_socket = -1;
 }
 
 static void end_all(void);
@@ -376,6 +397,7 @@ static void tear_down(void)
 {
     if (sc_engine.events)
         pjmedia_event_mgr_destroy(sc_engine.events);
+    close_wake_pipe();
     if (sc_engine.endpt)
         pjsip_endpt_destroy(sc_engine.endpt);
     if (sc_engine.media)
@@ -384,10 +406,6 @@ static void tear_down(void)
     atomic_store(&server_hdr, NULL);
     if (sc_engine.pool)
         pj_pool_release(sc_engine.pool);
-    if (wake_pipe[1] >= 0)
-        close(wake_pipe[1]);
-    /* wake_pipe[0] was closed with its key in the ioqueue. */
-    wake_pipe[0] = wake_pipe[1] = -1;
     udp_transport = NULL;
     tcp_factory = NULL;
     pj_caching_pool_destroy(&sc_engine.cp);

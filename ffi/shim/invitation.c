@@ -284,11 +284,26 @@ static pj_status_t set_route(pjsip_dialog *dlg, const pj_str_t *route)
     return pjsip_dlg_set_route_set(dlg, &set);
 }
 
+/* pjsip takes addresses alone: this puts in what stands behind one, but for the tag, which the dialog makes. */
+static pj_status_t set_parameters(pjsip_dialog *dlg, pj_pool_t *pool, const pj_str_t *name, const pj_str_t *text,
+                                  pjsip_fromto_hdr *info)
+{
+    pjsip_fromto_hdr *header = pjsip_parse_hdr(pool, name, text->ptr, (pj_size_t)text->slen, NULL);
+
+    if (!header)
+        return PJSIP_EINVALIDHDR;
+    pjsip_param_clone(dlg->pool, &info->other_param, &header->other_param);
+    return PJ_SUCCESS;
+}
+
 static pj_status_t create_dialog(sc_reader *reader, pj_pool_t *pool, pjsip_dialog **dlg, pj_str_t *sdp)
 {
+    static const pj_str_t from_name = { "From", 4 }, to_name = { "To", 2 };
     pj_str_t target = sc_read_text_dup(reader, pool);
     pj_str_t from = sc_read_text_dup(reader, pool);
+    pj_str_t whole_from = sc_read_text_dup(reader, pool);
     pj_str_t to = sc_read_text_dup(reader, pool);
+    pj_str_t whole_to = sc_read_text_dup(reader, pool);
     pj_str_t contact = sc_read_text_dup(reader, pool);
     pj_str_t route = sc_read_text_dup(reader, pool);
     pj_status_t status;
@@ -300,7 +315,11 @@ static pj_status_t create_dialog(sc_reader *reader, pj_pool_t *pool, pjsip_dialo
     if (status != PJ_SUCCESS)
         return status;
     pjsip_dlg_inc_lock(*dlg);
-    status = set_route(*dlg, &route);
+    status = set_parameters(*dlg, pool, &from_name, &whole_from, (*dlg)->local.info);
+    if (status == PJ_SUCCESS)
+        status = set_parameters(*dlg, pool, &to_name, &whole_to, (*dlg)->remote.info);
+    if (status == PJ_SUCCESS)
+        status = set_route(*dlg, &route);
     if (status == PJ_SUCCESS)
         status = read_credentials(reader, *dlg);
     return status;
@@ -526,7 +545,8 @@ static pj_status_t end(invitation *self, uint32_t code, sc_reader *reader)
     pj_status_t status;
     bool before_answer = inv->state <= PJSIP_INV_STATE_EARLY;
 
-    if (inv->role == PJSIP_ROLE_UAC && before_answer && !inv->invite_tsx)
+    if (inv->state == PJSIP_INV_STATE_DISCONNECTED ||
+        (inv->role == PJSIP_ROLE_UAC && before_answer && !inv->invite_tsx))
         return SC_EGONE;
     status = pjsip_inv_end_session(inv, (int)code, NULL, &tdata);
     if (status != PJ_SUCCESS)

@@ -71,12 +71,27 @@ uint32_t sc_live_objects(void)
     return sc_object_count();
 }
 
+static double pool_bytes(void)
+{
+    double bytes = 0;
+#if !PJ_POOL_DEBUG
+    /* The factory's own counter is kept no more. */
+    pj_pool_t *end = (pj_pool_t *)&sc_engine.cp.used_list, *pool;
+
+    pj_lock_acquire(sc_engine.cp.lock);
+    for (pool = sc_engine.cp.used_list.next; pool != end; pool = pool->next)
+        bytes += (double)pj_pool_get_capacity(pool);
+    pj_lock_release(sc_engine.cp.lock);
+#endif
+    return bytes;
+}
+
 double sc_pool_bytes(void)
 {
     double bytes = 0;
 
     if (sc_enter()) {
-        bytes = (double)(sc_engine.cp.used_size);
+        bytes = pool_bytes();
         sc_leave();
     }
     return bytes;

@@ -74,7 +74,7 @@ export class Call {
         this.#giveUp(error);
       }
     }
-    this.#finish();
+    await this.#finish();
   }
 
   #changed(change: Change): void {
@@ -127,7 +127,7 @@ export class Call {
     this.hangUp();
   }
 
-  #finish(): void {
+  async #finish(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
     const streams = this.#sound.streams;
     const audio = this.#sound.audio;
@@ -146,7 +146,7 @@ export class Call {
       sent: streams?.sent ?? null,
       recording: this.#sound.recording,
     };
-    this.#sound[Symbol.dispose]();
+    await this.#sound[Symbol.asyncDispose]();
     this.#options.report({ type: "ended", report });
   }
 }

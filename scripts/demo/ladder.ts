@@ -44,7 +44,9 @@ export class Ladder {
       const right = shorten(clean(callee[row] ?? ""), Math.floor(room / 2) - 1);
       const style = row === 0 ? "bold" : "dim";
       const gap = " ".repeat(room - columns(left) - columns(right));
-      lines.push(" ".repeat(TIME) + this.#paint(style, left) + gap + this.#paint(style, right));
+      lines.push(
+        `${" ".repeat(TIME)}${this.#paint(style, left)}${gap}${this.#paint(style, right)}`.trimEnd(),
+      );
     }
     lines.push(`${" ".repeat(TIME)}${this.#lane()}${" ".repeat(this.#inner)}${this.#lane()}`);
     return lines;

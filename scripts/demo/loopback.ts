@@ -52,7 +52,10 @@ export async function runLoopback(options: DemoOptions, company: Company): Promi
   for (const line of callLines(reportsOf(stage), screen.paint)) screen.line(line);
   if (stage.lostMessages > 0) screen.line(`  SIP messages that did not arrive: ${stage.lostMessages}`);
   screen.line();
-  if (signal.aborted) return 130;
+  if (signal.aborted) {
+    screen.line("  Interrupted: the recordings were not judged.");
+    return 130;
+  }
   for (const line of verdictLines(verdicts, screen.paint, company.show)) screen.line(line);
   screen.line();
   if (problem !== null) screen.line(screen.paint("red", `  ${problem}`));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /**
- * Makes one order out of what two parties report. Each party's own order is kept, and a message is received
- * after it was sent; between that the time decides. The clocks tick in milliseconds and the reports come
- * through two pipes, so time alone would draw answers above their questions.
+ * Makes one order out of what two parties report: by time, as each party has it, and a message is received
+ * after it was sent. The clocks tick in milliseconds, the reports come through two pipes, and a party hears of
+ * what its stack did a little later than of what it did itself, so that none of them comes in order.
  */
 import type { PartyEvent, Side } from "./protocol.ts";
 
@@ -15,8 +15,8 @@ interface Waiting extends Step {
   readonly arrived: number;
 }
 
-/** How long an event waits for earlier ones of the other party, in milliseconds. */
-const GRACE = 40;
+/** How long an event waits for earlier ones, in milliseconds. */
+const GRACE = 60;
 /** How long a received message waits for the report that it was sent. */
 const PATIENCE = 500;
 
@@ -41,7 +41,9 @@ export class Merge {
   }
 
   push(side: Side, event: PartyEvent, now: number): void {
-    this.#queues[side].push({ side, event, arrived: now });
+    const queue = this.#queues[side];
+    const after = queue.findLastIndex((waiting) => waiting.event.at <= event.at);
+    queue.splice(after + 1, 0, { side, event, arrived: now });
   }
 
   /**
@@ -65,10 +67,7 @@ export class Merge {
   #next(now: number): Waiting | null {
     const heads = this.#sides.map((side) => this.#queues[side][0]).filter((head) => head !== undefined);
     heads.sort((a, b) => a.event.at - b.event.at);
-    const complete = heads.length === this.#sides.length;
-    const ready = heads.find((head) =>
-      !this.#isEarly(head, now) && (complete || now - head.arrived >= GRACE)
-    );
+    const ready = heads.find((head) => !this.#isEarly(head, now) && now - head.arrived >= GRACE);
     // At the end a message that nobody sent must not hold up the other party's rest.
     return ready ?? (now === Infinity ? heads[0] ?? null : null);
   }

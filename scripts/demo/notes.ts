@@ -24,12 +24,14 @@ export type ShownNotification = SIPNotification<typeof shownNotifications[number
 export function noteOf(notification: ShownNotification): string {
   switch (notification.name) {
     case "SIPInvitationChangedState": {
-      const { prevState, state, prevSubState, subState, code, reason, disconnectReason } = notification.data;
-      const from = prevState === state && prevSubState !== subState ? `${state} ${prevSubState}` : prevState;
-      const to = subState === null || subState === "normal" ? state : `${state} ${subState}`;
-      const status = code === null ? "" : `, ${code} ${reason ?? ""}`.trimEnd();
-      const why = disconnectReason === null || disconnectReason === reason ? "" : `, ${disconnectReason}`;
-      return `${from === null ? "" : `${from} → `}${to}${status}${why}`;
+      const { prevState, state, code, reason, disconnectReason } = notification.data;
+      const change = prevState === null ? state : `${prevState} → ${state}`;
+      // The end of a call that was answered has a reason; that of one that was not also has a status.
+      const status = code === null || (state === "disconnected" && code < 300)
+        ? null
+        : `${code} ${reason ?? ""}`.trimEnd();
+      const why = disconnectReason === reason ? null : disconnectReason;
+      return [change, status, why].filter((part) => part !== null).join(", ");
     }
     case "SIPInvitationGotSDPUpdate":
       return notification.data.succeeded ? "agreed" : `failed: ${notification.data.error}`;

@@ -43,6 +43,11 @@ export type PartyCommand =
 export interface StreamReport {
   readonly packets: number;
   readonly bytes: number;
+  /** What became of them at the far end; null: of packets sent, when no RTCP told. */
+  readonly arrival: Arrival | null;
+}
+
+export interface Arrival {
   readonly lost: number;
   /** Mean and greatest jitter, in milliseconds. */
   readonly jitter: { readonly mean: number; readonly max: number };

@@ -74,7 +74,10 @@ export async function runListen(port: number, options: DemoOptions, company: Com
       "The callee does not start",
       company.signal,
     );
-    stage.open({ caller: ["Whoever calls"], callee: ["Callee", engineOf(ready), `port ${ready.port}`] });
+    stage.open({
+      caller: ["Whoever calls", "Ctrl-C ends"],
+      callee: ["Callee", engineOf(ready), `port ${ready.port}`],
+    });
   });
   if (!failed) screen.line(`  Calls answered: ${stage.reports("callee").length}`);
   return failed ? 1 : 0;
@@ -120,6 +123,8 @@ function finish(side: Side, stage: Stage, { screen, show }: Company): void {
   for (const line of callLines(report === undefined ? {} : { [side]: report }, screen.paint)) {
     screen.line(line);
   }
-  if (report?.recording) screen.line(`  ${"Recording".padEnd(18)}${show(report.recording)}`);
+  if (report?.recording) {
+    screen.line(`\n  ${screen.paint("bold", "Recording".padEnd(18))}${show(report.recording)}`);
+  }
   screen.line();
 }

@@ -2,13 +2,13 @@
 /** The sound of one call: what is played into it, what is recorded of it, and how loud it is. */
 import {
   type AudioMixer,
-  type AudioStatistics,
   AudioTransport,
   type BaseSDPSession,
   NotificationCenter,
   RecordingWaveFile,
   RTPTransport,
   type SDPMediaStream,
+  type StreamStatistics,
   WaveFile,
 } from "../../mod.ts";
 import type { StreamReport } from "./protocol.ts";
@@ -33,6 +33,7 @@ export class Sound {
   #index = 0;
   #recorder: RecordingWaveFile | null = null;
   #wave: WaveFile | null = null;
+  #played: Promise<boolean> = Promise.resolve(false);
 
   constructor(options: SoundOptions) {
     this.#options = options;
@@ -80,7 +81,11 @@ export class Sound {
   }
 
   /** Plays the file into the call; true when it was played to its end. */
-  async play(): Promise<boolean> {
+  play(): Promise<boolean> {
+    return this.#played = this.#play();
+  }
+
+  async #play(): Promise<boolean> {
     const { mixer, play, loop, echo } = this.#options;
     const audio = this.#audio;
     if (audio === null || !audio.isActive) return false;
@@ -103,20 +108,24 @@ export class Sound {
   /** The packets of both directions; null when the stream was never started. */
   get streams(): { readonly received: StreamReport; readonly sent: StreamReport } | null {
     const statistics = this.#audio?.isStarted === true ? this.#audio.statistics : null;
-    return statistics === null ? null : { received: streamOf(statistics.rx), sent: streamOf(statistics.tx) };
+    if (statistics === null) return null;
+    const { rx, tx } = statistics;
+    return { received: streamOf(rx, true), sent: streamOf(tx, tx.jitter.count > 0) };
   }
 
-  /** Ends everything; the recording is complete when this returns. */
-  [Symbol.dispose](): void {
+  /** Ends everything; the recording is complete, and every notification posted, when this resolves. */
+  async [Symbol.asyncDispose](): Promise<void> {
     this.#wave?.stop();
     this.#recorder?.stop();
     this.#audio?.stop();
     this.#transport.close();
+    // Whoever called play() hears of its failure.
+    await this.#played.catch(() => {});
   }
 }
 
-function streamOf(stream: AudioStatistics["rx"]): StreamReport {
-  const { packets, bytes, packetsLost, jitter } = stream;
+function streamOf({ packets, bytes, packetsLost, jitter }: StreamStatistics, known: boolean): StreamReport {
   // The library's microseconds are milliseconds in the demo.
-  return { packets, bytes, lost: packetsLost, jitter: { mean: jitter.avg / 1000, max: jitter.max / 1000 } };
+  const arrival = { lost: packetsLost, jitter: { mean: jitter.avg / 1000, max: jitter.max / 1000 } };
+  return { packets, bytes, arrival: known ? arrival : null };
 }

@@ -35,6 +35,8 @@ export class Stage {
   readonly #levels: Partial<Record<Side, number>> = {};
   #ladder: Ladder | null = null;
   #timer: ReturnType<typeof setInterval> | null = null;
+  /** The parties that have told of sound, and since when all of them have. */
+  readonly #talkers: Set<Side> = new Set();
   #talking: number | null = null;
 
   constructor(options: StageOptions) {
@@ -143,14 +145,16 @@ export class Stage {
         this.#screen.line(ladder.note(event.at, side, event.name, event.text));
         break;
       case "talk":
-        // Both parties report it; the sound is one.
-        if (this.#talking === null) this.#screen.line(ladder.sound(event.at, event.codec, event.sampleRate));
-        this.#talking ??= event.at;
+        // Each party reports it; the sound is one.
+        if (this.#talkers.add(side).size < this.#parties.length) break;
+        this.#screen.line(ladder.sound(event.at, event.codec, event.sampleRate));
+        this.#talking = event.at;
         break;
       case "level":
         this.#levels[side] = event.heard;
         break;
       case "ended":
+        this.#talkers.clear();
         this.#talking = null;
         this.#onEnded(side, event.report);
         break;

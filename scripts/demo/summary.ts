@@ -2,7 +2,7 @@
 /** The page that the demo ends with. */
 import { clean } from "./label.ts";
 import { other } from "./merge.ts";
-import type { CallReport, Side, StreamReport } from "./protocol.ts";
+import type { Arrival, CallReport, Side, StreamReport } from "./protocol.ts";
 import type { Paint } from "./terminal.ts";
 import { passes, THRESHOLD, type Verdict } from "./verdict.ts";
 
@@ -31,44 +31,78 @@ function setUp({ ringing, setUp }: CallReport): string {
 function ending(side: Side, report: CallReport): string {
   const who = report.endedBy === null ? null : report.endedBy === "local" ? side : other(side);
   const length = report.length === null ? "" : `${(report.length / 1000).toFixed(1)} s, `;
-  const status = [report.code, report.reason].filter((part) => part !== null && part !== "").join(" ");
-  const why = [status, report.cause].filter((part) => part !== null && part !== "").join(", ");
-  return `${length}ended${who === null ? "" : ` by the ${who}`}${why === "" ? "" : ` (${why})`}`;
+  return `${length}ended${who === null ? "" : ` by the ${who}`}${why(report)}`;
 }
 
+/** Why it ended, in brackets; nothing when somebody simply hung up. */
+function why({ code, reason, cause }: CallReport): string {
+  const failed = code !== null && code >= 300;
+  const status = failed ? `${code} ${reason ?? ""}`.trimEnd() : "";
+  const told = cause === null || cause === reason || cause === "user request" ? "" : cause;
+  const parts = [status, told].filter((part) => part !== "");
+  return parts.length === 0 ? "" : ` (${parts.join(", ")})`;
+}
+
+/** A column of the table: the packets of one way, as both ends counted them. */
 interface Way {
-  readonly from: Side;
+  readonly title: string;
   readonly sent: StreamReport | null;
   readonly received: StreamReport | null;
 }
 
-/** Packets each way. What the far end did not tell itself it may have told by RTCP. */
-function table(reports: Reports, paint: Paint): string[] {
-  const ways = (["caller", "callee"] as const).map((from): Way => ({
-    from,
-    sent: reports[from]?.sent ?? null,
-    received: reports[other(from)]?.received ?? null,
-  }));
-  const row = (name: string, cell: (way: Way) => string): string =>
-    "  " + name.padEnd(NAME) + ways.map((way) => cell(way).padStart(COLUMN)).join("");
-  const count = (value: number | undefined): string =>
-    value === undefined ? "-" : value.toLocaleString("en-US");
+/** The packets each way; where one party alone is known, what it sent and what it received. */
+function table({ caller, callee }: Reports, paint: Paint): string[] {
+  if (caller !== undefined && callee !== undefined) {
+    const ways = [
+      { title: "caller → callee", sent: caller.sent, received: callee.received },
+      { title: "callee → caller", sent: callee.sent, received: caller.received },
+    ];
+    return rows(ways, paint, [
+      ["Packets sent", ({ sent }) => count(sent?.packets)],
+      ["Packets received", ({ received }) => count(received?.packets)],
+      ["Bytes sent", ({ sent }) => count(sent?.bytes)],
+      ["Bytes received", ({ received }) => count(received?.bytes)],
+    ]);
+  }
+  const known = caller ?? callee;
+  const ways = [
+    { title: "sent", sent: known?.sent ?? null, received: null },
+    { title: "received", sent: null, received: known?.received ?? null },
+  ];
+  return rows(ways, paint, [
+    ["Packets", ({ sent, received }) => count((sent ?? received)?.packets)],
+    ["Bytes", ({ sent, received }) => count((sent ?? received)?.bytes)],
+  ]);
+}
+
+type Row = readonly [name: string, cell: (way: Way) => string];
+
+/** The table with these rows first. What the receiver did not tell itself it may have told by RTCP. */
+function rows(ways: readonly Way[], paint: Paint, first: readonly Row[]): string[] {
+  const arrival = ({ sent, received }: Way): Arrival | null => (received ?? sent)?.arrival ?? null;
+  const all: readonly Row[] = [
+    ...first,
+    ["Lost", (way) => loss(arrival(way), (way.received ?? way.sent)?.packets ?? 0, way.received !== null)],
+    ["Jitter, mean", (way) => milliseconds(arrival(way)?.jitter.mean)],
+    ["Jitter, at most", (way) => milliseconds(arrival(way)?.jitter.max)],
+  ];
+  const line = (name: string, cells: readonly string[]): string =>
+    "  " + name.padEnd(NAME) + cells.map((cell) => cell.padStart(COLUMN)).join("");
   return [
-    paint("bold", row("", ({ from }) => `${from} → ${other(from)}`)),
-    row("Packets sent", (way) => count(way.sent?.packets)),
-    row("Packets received", (way) => count(way.received?.packets)),
-    row("Bytes sent", (way) => count(way.sent?.bytes)),
-    row("Bytes received", (way) => count(way.received?.bytes)),
-    row("Lost", (way) => loss(way.received ?? way.sent)),
-    row("Jitter, mean", (way) => milliseconds((way.received ?? way.sent)?.jitter.mean)),
-    row("Jitter, at most", (way) => milliseconds((way.received ?? way.sent)?.jitter.max)),
+    paint("bold", line("", ways.map((way) => way.title))),
+    ...all.map(([name, cell]) => line(name, ways.map(cell))),
   ];
 }
 
-function loss(stream: StreamReport | null): string {
-  if (stream === null) return "-";
-  const all = stream.packets + stream.lost;
-  return `${stream.lost} (${(all === 0 ? 0 : (stream.lost / all) * 100).toFixed(1)} %)`;
+function count(value: number | undefined): string {
+  return value === undefined ? "-" : value.toLocaleString("en-US");
+}
+
+/** @param arrived whether `packets` were counted where they arrived, without those that were lost. */
+function loss(arrival: Arrival | null, packets: number, arrived: boolean): string {
+  if (arrival === null) return "-";
+  const all = arrived ? packets + arrival.lost : packets;
+  return `${arrival.lost} (${(all === 0 ? 0 : (arrival.lost / all) * 100).toFixed(1)} %)`;
 }
 
 function milliseconds(value: number | undefined): string {

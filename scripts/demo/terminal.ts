@@ -43,9 +43,9 @@ export class Screen {
     this.paint = painter((env["NO_COLOR"] ?? "") === "" && (this.#live || forced));
   }
 
-  /** Columns to draw in, as wide as is still easy to read; 80 when the output is no terminal. */
+  /** Columns to draw in: the terminal's, or as many as are still easy to read. */
   get width(): number {
-    return Math.max(40, Math.min(this.#output.columns ?? 80, 110));
+    return Math.max(40, Math.min(this.#output.columns || 100, 100));
   }
 
   line(text: string = ""): void {

@@ -11,7 +11,7 @@ type Arguments = readonly unknown[];
 type Register = (...args: Arguments) => unknown;
 type Options = { readonly skip?: boolean | string; readonly todo?: boolean | string };
 
-const titles: string[] = [];
+let titles: readonly string[] = [];
 let current = "";
 
 /** The test file that calls. */
@@ -25,44 +25,36 @@ function enter(): string {
   return current = file;
 }
 
-/** Runs the body of a suite with its title ahead of the titles within. */
-function nest(title: string, body: unknown): unknown {
+/** Runs the body of a suite, now or later, with the titles of the suite around what is registered in it. */
+function nest(path: readonly string[], body: unknown): unknown {
   if (typeof body !== "function") return body;
   return (...args: Arguments): unknown => {
-    titles.push(title);
+    const outside = titles;
+    titles = path;
     try {
       return body(...args);
     } finally {
-      titles.pop();
+      titles = outside;
     }
   };
 }
 
-function announcing<F extends object>(register: F, isSuite: boolean, always: Options = {}): F {
+function announcing<F extends object>(register: F, isSuite: boolean): F {
   const call = register as unknown as Register;
   const announced = (...args: Arguments): unknown => {
     const file = enter();
     const title = typeof args[0] === "string" ? args[0] : "<anonymous>";
+    const path = [...titles, title];
     const given = args.find((arg) => typeof arg === "object" && arg !== null) as Options | undefined;
-    const skip = given?.skip || given?.todo || always.skip || always.todo;
+    const skip = given?.skip || given?.todo;
     if (skip) {
       const reason = typeof skip === "string" ? skip : "no reason given";
-      tell({ type: "skip", file, name: [...titles, title].join(" > "), reason });
+      tell({ type: "skip", file, name: path.join(" > "), reason });
     }
-    return call(...(isSuite ? args.map((arg) => nest(title, arg)) : args));
+    return call(...(isSuite ? args.map((arg) => nest(path, arg)) : args));
   };
-  const own = register as unknown as { skip: object; todo: object; only: object };
-  if (!("skip" in register)) return announced as unknown as F;
-  return Object.assign(announced, {
-    skip: announcing(strip(own.skip), isSuite, { skip: true }),
-    todo: announcing(strip(own.todo), isSuite, { todo: true }),
-    only: announcing(strip(own.only), isSuite),
-  }) as unknown as F;
-}
-
-/** `it.skip` has no `skip` of its own to wrap, in some runtimes it is there all the same. */
-function strip(register: object): object {
-  return (...args: Arguments): unknown => (register as unknown as Register)(...args);
+  // it.skip() and the like come along as they are: they have no reason that could be told.
+  return Object.assign(announced, register) as unknown as F;
 }
 
 // Taken now: where the module itself is replaced, its bindings lead here later.

@@ -110,9 +110,9 @@ function skipsOf(runtime: string, events: readonly TestEvent[], cases: readonly 
 }
 
 /** Errors outside any test, which no report has. */
-export function uncaught(runtime: Suite["runtime"], output: string): Failure[] {
+function uncaught(runtime: Suite["runtime"], output: string): Failure[] {
   const pattern = runtime === "deno"
-    ? /^(\S+_test\.ts) \(uncaught error\)\n([\s\S]+?)\n\n/gm
+    ? /^(\S+_test\.ts) \(uncaught error\)\n(error[\s\S]*?)\n\n/gm
     : /^()# Unhandled error between tests\n-+\n([\s\S]*?)\n-{8,}$/gm;
   return [...output.matchAll(pattern)].map(([, file, text]) => ({
     name: `${runtime}: an error outside any test${file ? ` in ${file}` : ""}`,

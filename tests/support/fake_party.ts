@@ -29,8 +29,8 @@ export const callReport: CallReport = {
   length: 4650,
   codec: "PCMU",
   sampleRate: 8000,
-  received: { packets: 230, bytes: 36800, lost: 2, jitter: { mean: 0.25, max: 1.5 } },
-  sent: { packets: 232, bytes: 37120, lost: 0, jitter: { mean: 0, max: 0 } },
+  received: { packets: 230, bytes: 36800, arrival: { lost: 2, jitter: { mean: 0.25, max: 1.5 } } },
+  sent: { packets: 232, bytes: 37120, arrival: null },
   recording: "heard.wav",
 };
 

@@ -11,7 +11,9 @@ import { parseSippStatistics, type SippStatistics } from "../../scripts/bench/si
 import { inPath } from "../../scripts/build/debian.ts";
 
 /** For the `skip` option of `describe` and `it`: false when SIPp is there, else the reason. */
-export const skipWithoutSipp: string | false = inPath("sipp") ? false : "no sipp in PATH (Debian: sip-tester)";
+export const skipWithoutSipp: string | false = inPath("sipp")
+  ? false
+  : "no sipp in PATH (Debian: sip-tester)";
 
 export interface SippOptions {
   /** The name of a file in tests/peers/, without ".xml". */
@@ -48,7 +50,7 @@ export class Sipp implements AsyncDisposable {
       ...["-m", String(count), "-r", String(rate), "-l", String(count), "-d", String(pause)],
       ...["-trace_stat", "-stf", this.#statisticsFile, "-fd", "1"],
       ...["-trace_err", "-error_file", this.#errorFile],
-      ...["-nostdin", "-deadcall_wait", "0", "-timeout", `${timeout}s`, "-timeout_error"],
+      ...["-nostdin", "-deadcall_wait", "500", "-timeout", `${timeout}s`, "-timeout_error"],
     ]);
   }
 

@@ -5,7 +5,7 @@ import type { Invitation, InvitationState, NotificationStream, SIPNotification }
 
 type InvitationNotification = SIPNotification<"SIPInvitationChangedState" | "SIPInvitationGotSDPUpdate">;
 
-/** A SIPInvitationChangedState with all its data; of the headers CSeq, which tells whose message they are. */
+/** A SIPInvitationChangedState with all its data; of the headers the method in CSeq: whose message they are. */
 export interface ToldChange {
   readonly change: string;
   readonly originator: "local" | "remote" | null;
@@ -76,7 +76,7 @@ function tell(notification: InvitationNotification): Told {
     requestUri: data.requestUri && data.requestUri.toString(),
     code: data.code,
     reason: data.reason,
-    cseq: data.headers.text("CSeq"),
+    cseq: data.headers.text("CSeq")?.split(" ")[1] ?? null,
     body: typeof data.body === "string" ? streams(data.body) : null,
     disconnectReason: data.disconnectReason,
   };

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import { mkdtempSync, rmSync } from "node:fs";
+import { after, afterEach, before, beforeEach, describe, it } from "node:test";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { assertEquals, assertGreater, assertMatch } from "@std/assert";
+import { deadline } from "@std/async";
+import { openedLibrary } from "../ffi/library.ts";
+import {
+  AudioMixer,
+  Engine,
+  FromHeader,
+  Invitation,
+  NotificationCenter,
+  RouteHeader,
+  SIPURI,
+  ToHeader,
+} from "../mod.ts";
+import { correlate } from "../scripts/correlation.ts";
+import { makeSound } from "../scripts/make-sounds.ts";
+import { readWav, writeWav } from "../scripts/wav.ts";
+import { Baresip, skipWithoutBaresip } from "./support/baresip.ts";
+import { SoundPath } from "./support/sound_path.ts";
+
+const ours = makeSound("caller", { sampleRate: 8000, seconds: 4 });
+// Longer, so that it is still speaking when ours has ended.
+const theirs = makeSound("callee", { sampleRate: 8000, seconds: 8 });
+
+/** The least correlation with what was said. */
+const likeness = 0.9;
+
+describe("AudioTransport and baresip", { skip: skipWithoutBaresip }, () => {
+  const engine = new Engine();
+  const center = new NotificationCenter();
+  let folder = "";
+  let baresip: Baresip;
+  let mixer: AudioMixer;
+  let files: { play: string; record: string };
+
+  before(() => engine.start({ ipAddress: "127.0.0.1", udpPort: 0, tcpPort: null }));
+  after(() => engine.stop());
+
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), "sipcore-test-"));
+    files = { play: join(folder, "ours.wav"), record: join(folder, "heard.wav") };
+    await writeWav(files.play, ours);
+    baresip = await Baresip.start(theirs);
+    mixer = new AudioMixer(null, null, { sampleRate: 8000 });
+  });
+
+  afterEach(async () => {
+    mixer.close();
+    await baresip[Symbol.asyncDispose]();
+    rmSync(folder, { recursive: true });
+    assertEquals(openedLibrary()?.sc_live_objects(), 0);
+  });
+
+  /** Talks from the answer until our sound is over, then hangs up, and compares what both have heard. */
+  async function talk(invitation: Invitation, path: SoundPath, codec: string): Promise<void> {
+    const { data } = await deadline(center.once("SIPInvitationGotSDPUpdate", { sender: invitation }), 10_000);
+    if (!data.succeeded) throw new Error(data.error);
+    await path.play(data.localSdp, data.remoteSdp);
+    assertEquals(path.codec, codec);
+    const ended = center.once("SIPInvitationChangedState", {
+      sender: invitation,
+      where: ({ data }) => data.state === "disconnected",
+    });
+    invitation.end();
+    await deadline(ended, 10_000);
+    await baresip.event("CALL_CLOSED");
+    path[Symbol.dispose]();
+    assertGreater(correlate(ours, await baresip.heard()).median, likeness, "What baresip has heard");
+    const heard = await readWav(files.record);
+    const said = { ...theirs, samples: theirs.samples.subarray(0, 3.5 * theirs.sampleRate) };
+    assertGreater(correlate(said, heard).median, likeness, "What sipcore has heard");
+  }
+
+  it("AudioTransport.start() talks to a baresip that was called", { timeout: 40_000 }, async () => {
+    engine.codecs = ["PCMU", "PCMA"];
+    using path = new SoundPath(mixer, files);
+    const uri = new SIPURI({ user: "baresip", host: "127.0.0.1", port: baresip.port });
+    const invitation = new Invitation();
+    invitation.sendInvite({
+      requestUri: uri,
+      fromHeader: new FromHeader(new SIPURI({ user: "sipcore", host: "127.0.0.1" })),
+      toHeader: new ToHeader(uri),
+      routeHeader: RouteHeader.to({ address: "127.0.0.1", port: baresip.port }),
+      sdp: path.sdp,
+    });
+    await talk(invitation, path, "PCMU");
+    assertMatch(invitation.remoteUserAgent ?? "", /^baresip/);
+  });
+
+  it("AudioTransport.start() talks to a baresip that has called", { timeout: 40_000 }, async () => {
+    engine.codecs = ["PCMA"];
+    const incoming = center.once("SIPInvitationChangedState", {
+      where: ({ data }) => data.state === "incoming",
+    });
+    baresip.command("dial", `sip:sipcore@127.0.0.1:${engine.udpPort}`);
+    const { sender: invitation } = await deadline(incoming, 10_000);
+    using path = new SoundPath(mixer, files, invitation.sdp.proposedRemote);
+    invitation.sendResponse(180);
+    const talked = talk(invitation, path, "PCMA");
+    invitation.sendResponse(200, { sdp: path.sdp });
+    await talked;
+    assertEquals(invitation.remoteIdentity?.uri.user, "baresip");
+  });
+});
