@@ -22,6 +22,7 @@ import {
   FrozenRouteHeader,
   FrozenToHeader,
 } from "./headers.ts";
+import type { AddressOptions } from "./headers/address_header.ts";
 import type {
   InvitationNotifications,
   InvitationOriginator,
@@ -506,8 +507,8 @@ export class Invitation implements NativeObject {
     switch (change.state) {
       case inv.CALLING:
         // A second one is the answer to a challenge: nothing that the program could see has changed.
-        if (this.#state === null) this.#became("outgoing", change.cause, time);
         this.#nameDialog();
+        if (this.#state === null) this.#became("outgoing", change.cause, time);
         break;
       case inv.EARLY:
         // A late provisional response changes nothing while we are leaving.
@@ -516,6 +517,7 @@ export class Invitation implements NativeObject {
       case inv.CONNECTING:
         if (!this.#ending) {
           clearTimeout(this.#timer);
+          this.#nameDialog();
           this.#became("connecting", change.cause, time);
         }
         break;
@@ -528,15 +530,11 @@ export class Invitation implements NativeObject {
     }
   }
 
-  /** The From and To headers carry the tags of the dialog. */
+  /** The identity of ours carries the tag of the dialog. */
   #nameDialog(): void {
-    if (this.#direction === "outgoing" && this.#fromHeader && this.#localTag) {
-      const { uri, displayName, parameters } = this.#fromHeader;
-      this.#fromHeader = new FrozenFromHeader(uri, {
-        displayName,
-        parameters: new Map([...parameters, ["tag", this.#localTag]]),
-      });
-    }
+    if (this.#direction === "outgoing") {
+      this.#fromHeader = tagged(FrozenFromHeader, this.#fromHeader, this.#localTag);
+    } else this.#toHeader = tagged(FrozenToHeader, this.#toHeader, this.#localTag);
   }
 
   #confirmed(change: NativeChange, time: Date): void {
@@ -595,6 +593,12 @@ export class Invitation implements NativeObject {
       this.#ended({ ...cause, code, reason, disconnectReason: reason }, time);
       return;
     }
+    if (this.#direction === "incoming" && this.#state === "connecting" && change.code === 408) {
+      // No ACK has come; what became of the BYE that the stack sent then matters to nobody.
+      const reason = sipStatusMessages[408]!;
+      this.#ended({ ...noCause, code: 408, reason, disconnectReason: "missing ACK" }, time);
+      return;
+    }
     if (this.#state === "connecting" && cause.originator === "remote" && cause.method === null) {
       // The stack itself has hung up, and this is the answer to it.
       this.#became("disconnecting", { ...noCause, originator: "local", method: "BYE" }, time);
@@ -615,10 +619,7 @@ export class Invitation implements NativeObject {
       return (change.cause.method && reasonText(change.cause)) || "user request";
     }
     if (change.cause.originator === "local") return "user request";
-    if (code === 408) {
-      return this.#state === "connecting" && this.#direction === "incoming" ? "missing ACK" : "timeout";
-    }
-    return reason;
+    return code === 408 ? "timeout" : reason;
   }
 
   #negotiated(reader: Reader, time: Date): void {
@@ -741,6 +742,17 @@ function reasonText(message: Pick<SIPMessage, "headers"> | null): string | null 
 function sdpOf(message: SIPMessage): FrozenSDPSession | null {
   if (message.contentType?.contentType.toLowerCase() !== "application/sdp") return null;
   return typeof message.body === "string" ? FrozenSDPSession.tryParse(message.body) : null;
+}
+
+/** The header with the tag of a dialog. */
+function tagged<H extends FrozenFromHeader | FrozenToHeader>(
+  type: new (uri: BaseSIPURI, options: AddressOptions) => H,
+  header: H | null,
+  tag: string | null,
+): H | null {
+  if (header === null || tag === null) return header;
+  const { uri, displayName, parameters } = header;
+  return new type(uri, { displayName, parameters: new Map([...parameters, ["tag", tag]]) });
 }
 
 /** The header without its parameters, which PJSIP wants apart. */

@@ -6,7 +6,8 @@
 import type { CString } from "./types.ts";
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+// A byte order mark is part of the text.
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** NUL-terminated UTF-8 for an argument of the word `text`. */
 export function cstring(text: string): CString {

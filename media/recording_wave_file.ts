@@ -9,8 +9,9 @@ import { cstring } from "../ffi/wire.ts";
 import { AudioMixer, leaveMixer } from "./audio_mixer.ts";
 
 /**
- * Records what is connected to its slot to a WAV file: 16-bit PCM, mono, at the mixer's rate. The file is whole when
- * `stop()` returns; that of a process that is killed lacks its last second at most.
+ * Records what is connected to its slot to a WAV file: 16-bit PCM, mono, at the mixer's rate. While nothing is
+ * connected nothing is recorded, not even silence. The file is whole when `stop()` returns; that of a process that is
+ * killed lacks its last second at most.
  *
  * @example
  * ```ts

@@ -25,11 +25,13 @@ static void destroy(sc_object *object)
 {
     audio_transport *self = (audio_transport *)object;
 
+    sc_clock_hold();
     if (self->slot >= 0 && self->mixer)
         sc_mixer_remove(self->mixer, self->slot);
     if (self->stream)
         pjmedia_stream_destroy(self->stream);
-    else if (self->pool)
+    sc_clock_go_on();
+    if (!self->stream && self->pool)
         pj_pool_release(self->pool);
     sc_object_put(self->transport);
     sc_object_put(self->mixer);

@@ -15,6 +15,7 @@ static void *bell_thread(void *arg)
     uint64_t seen = 0;
 
     free(arg);
+    sc_thread_name("sc-bell");
     while (sc_ring_wait(self.run, &seen))
         self.ring();
     return NULL;

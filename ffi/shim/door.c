@@ -16,15 +16,14 @@ static bool body_is_sdp(const pjsip_msg_body *body)
 static bool is_safe(const pjsip_rx_data *rdata)
 {
     const pjsip_msg_body *body = rdata->msg_info.msg->body;
-    const char *text = rdata->msg_info.msg_buf;
-    const char *end = text + rdata->msg_info.len;
 
     if (!body || !body_is_sdp(body))
         return true;
-    /* The raw bytes behind the headers: what a multipart body holds is seen without parsing it. */
-    while (text + 4 <= end && memcmp(text, "\r\n\r\n", 4))
-        text++;
-    return sc_sdp_is_safe(text, (size_t)(end - text));
+    /*
+     * All of the raw bytes: what a multipart body holds is seen without parsing it, whichever end of the headers pjsip
+     * has found, and no header looks like a line of SDP.
+     */
+    return sc_sdp_is_safe(rdata->msg_info.msg_buf, (size_t)rdata->msg_info.len);
 }
 
 static pj_bool_t on_rx_request(pjsip_rx_data *rdata)

@@ -68,6 +68,8 @@ static pj_status_t init_process(void)
     if (status != PJ_SUCCESS)
         return status;
 #if !PJ_POOL_DEBUG
+    /* From and To go back as they came, or as the program wrote them: with their port. */
+    pjsip_cfg()->endpt.allow_port_in_fromto_hdr = PJ_TRUE;
     policy = pj_pool_factory_default_policy;
 #endif
     policy.callback = on_no_memory;
@@ -152,6 +154,7 @@ static void *poll_thread(void *arg)
     sc_record record;
 
     PJ_UNUSED_ARG(arg);
+    sc_thread_name("sc-sip");
     sc_thread_register();
     while (!atomic_load(&quitting)) {
         pjsip_endpt_handle_events2(sc_engine.endpt, &wait, NULL);
@@ -169,23 +172,28 @@ static void *poll_thread(void *arg)
 
 /* ---- incoming requests outside dialogs --------------------------------------------------------------------------- */
 
-static void answer(pjsip_rx_data *rdata, int code, const pjsip_hdr *header, bool capabilities)
+void sc_add_capabilities(pjsip_tx_data *tdata)
 {
     static const int names[] = { PJSIP_H_ALLOW, PJSIP_H_ACCEPT, PJSIP_H_SUPPORTED };
+    int code = tdata->msg->line.status.code;
+    unsigned count = code == PJSIP_SC_OK ? PJ_ARRAY_SIZE(names) : code == PJSIP_SC_METHOD_NOT_ALLOWED ? 1 : 0, i;
+
+    for (i = 0; i < count; i++) {
+        const pjsip_hdr *capability = pjsip_endpt_get_capability(sc_engine.endpt, names[i], NULL);
+
+        if (capability && !pjsip_msg_find_hdr(tdata->msg, names[i], NULL))
+            pjsip_msg_add_hdr(tdata->msg, (pjsip_hdr *)pjsip_hdr_clone(tdata->pool, capability));
+    }
+}
+
+static void answer(pjsip_rx_data *rdata, int code)
+{
     pjsip_tx_data *tdata;
     pjsip_transaction *tsx;
-    unsigned i;
 
     if (pjsip_endpt_create_response(sc_engine.endpt, rdata, code, NULL, &tdata) != PJ_SUCCESS)
         return;
-    for (i = 0; capabilities && i < PJ_ARRAY_SIZE(names); i++) {
-        const pjsip_hdr *capability = pjsip_endpt_get_capability(sc_engine.endpt, names[i], NULL);
-
-        if (capability)
-            pjsip_msg_add_hdr(tdata->msg, (pjsip_hdr *)pjsip_hdr_clone(tdata->pool, capability));
-    }
-    if (header)
-        pjsip_msg_add_hdr(tdata->msg, (pjsip_hdr *)pjsip_hdr_clone(tdata->pool, header));
+    sc_add_capabilities(tdata);
     if (pjsip_tsx_create_uas2(&sc_core_module, rdata, NULL, &tsx) != PJ_SUCCESS) {
         pjsip_tx_data_dec_ref(tdata);
         return;
@@ -204,14 +212,13 @@ static pj_bool_t on_rx_request(pjsip_rx_data *rdata)
     if (method->id == PJSIP_INVITE_METHOD)
         sc_invitation_on_invite(rdata);
     else if (method->id == PJSIP_CANCEL_METHOD || method->id == PJSIP_BYE_METHOD)
-        answer(rdata, PJSIP_SC_CALL_TSX_DOES_NOT_EXIST, NULL, false);
+        answer(rdata, PJSIP_SC_CALL_TSX_DOES_NOT_EXIST);
     else if (sc_incoming_request_wants(method))
         sc_incoming_request_on_request(rdata);
     else if (method->id == PJSIP_OPTIONS_METHOD)
-        answer(rdata, PJSIP_SC_OK, NULL, true);
+        answer(rdata, PJSIP_SC_OK);
     else
-        answer(rdata, PJSIP_SC_METHOD_NOT_ALLOWED, pjsip_endpt_get_capability(sc_engine.endpt, PJSIP_H_ALLOW, NULL),
-               false);
+        answer(rdata, PJSIP_SC_METHOD_NOT_ALLOWED);
     return PJ_TRUE;
 }
 
@@ -291,7 +298,9 @@ static void resolve(pjsip_resolver_t *resolver, pj_pool_t *pool, const pjsip_hos
         type = (pjsip_transport_type_e)((int)type | PJSIP_TRANSPORT_IPV6);
     if (!port)
         port = (unsigned)pjsip_transport_get_default_port_for_type(type);
-    status = pj_sockaddr_parse(af, 0, &target->addr.host, &server.entry[0].addr);
+    status = sc_is_address(target->addr.host.ptr, (size_t)target->addr.host.slen)
+                 ? pj_sockaddr_parse(af, 0, &target->addr.host, &server.entry[0].addr)
+                 : PJ_ERESOLVE;
     if (status == PJ_SUCCESS && !pj_sockaddr_has_addr(&server.entry[0].addr))
         status = PJ_ERESOLVE;
     if (status != PJ_SUCCESS) {

@@ -19,6 +19,8 @@
 
 /* Registers the calling thread with pjlib (once a thread, the descriptor lives as long as the thread knows pj). */
 void sc_thread_register(void);
+/* What the system calls the calling thread, which is one of ours: at most 15 characters. */
+void sc_thread_name(const char *name);
 
 /* Every entry that touches a pj object stands between these two: false when the engine does not run. */
 bool sc_enter(void);
@@ -147,6 +149,8 @@ void sc_record_no_message(sc_record *record);
 pj_status_t sc_read_headers(sc_reader *reader, pj_pool_t *pool, pjsip_msg *msg);
 /* Reads a parsed URI (any scheme) from text; NULL when it does not parse. */
 pjsip_uri *sc_parse_uri(pj_pool_t *pool, const pj_str_t *text);
+/* True for an IPv4 or IPv6 address, without brackets: pj's own parsers ask a name server about anything else. */
+bool sc_is_address(const char *text, size_t size);
 /* Parses and guards SDP text; NULL text gives NULL and PJ_SUCCESS. */
 pj_status_t sc_sdp_parse(pj_pool_t *pool, const pj_str_t *text, pjmedia_sdp_session **sdp);
 /* True for SDP that pjmedia 2.17 survives (see sdp_guard.c). */
@@ -178,6 +182,9 @@ extern pjsip_module sc_core_module;
 /* A pool of the endpoint's; NULL when memory is out (or a test says so). */
 pj_pool_t *sc_pool_create(const char *name, unsigned size);
 
+/* Allow in a 405; Allow, Accept and Supported in the 200 of an OPTIONS. */
+void sc_add_capabilities(pjsip_tx_data *tdata);
+
 /* ---- nouns, as engine.c needs them -------------------------------------------------------------------------------- */
 
 pj_status_t sc_invitation_init(void);
@@ -204,6 +211,12 @@ void sc_clock_stop(void);
 void sc_clock_add(sc_clock_client *client);
 /* When it returns the client's tick is not running and will not run. */
 void sc_clock_remove(sc_clock_client *client);
+/*
+ * No tick runs between these. A port leaves its bridge in between: pjmedia takes out one that is new in the calling
+ * thread, without a lock, and a stream whose transport closes must not be sending.
+ */
+void sc_clock_hold(void);
+void sc_clock_go_on(void);
 
 /* ---- audio_mixer.c ------------------------------------------------------------------------------------------------ */
 

@@ -19,8 +19,13 @@ static void destroy(sc_object *object)
     invitation *self = (invitation *)object;
 
     if (self->inv) {
+        pjsip_dialog *dlg = self->inv->dlg;
+
+        /* The session lives in the dialog's memory and touches it after its last reference: the lock keeps it. */
+        pjsip_dlg_inc_lock(dlg);
         self->inv->mod_data[sc_core_module.id] = NULL;
         pjsip_inv_dec_ref(self->inv);
+        pjsip_dlg_dec_lock(dlg);
     }
 }
 
@@ -79,15 +84,37 @@ static void on_state_changed(pjsip_inv_session *inv, pjsip_event *event)
     }
 }
 
+static bool is_of_session(const pjsip_method *method)
+{
+    return method->id == PJSIP_INVITE_METHOD || method->id == PJSIP_ACK_METHOD || method->id == PJSIP_BYE_METHOD ||
+           !pj_strcmp2(&method->name, "UPDATE") || !pj_strcmp2(&method->name, "PRACK");
+}
+
+/* Within a call there is nothing but the call; left alone the dialog would answer 500. */
+static void answer_stranger(pjsip_dialog *dlg, pjsip_transaction *tsx, pjsip_rx_data *rdata)
+{
+    int code = tsx->method.id == PJSIP_OPTIONS_METHOD ? PJSIP_SC_OK : PJSIP_SC_METHOD_NOT_ALLOWED;
+    pjsip_tx_data *tdata;
+
+    if (pjsip_dlg_create_response(dlg, rdata, code, NULL, &tdata) == PJ_SUCCESS) {
+        sc_add_capabilities(tdata);
+        pjsip_dlg_send_response(dlg, tsx, tdata);
+    }
+}
+
 static void on_tsx_state_changed(pjsip_inv_session *inv, pjsip_transaction *tsx, pjsip_event *event)
 {
     invitation *self = of(inv);
     sc_record record;
 
-    /* Called before pjsip answers 200 and 487; the change to "disconnected" that follows only knows the 487. */
-    if (!self || tsx->role != PJSIP_ROLE_UAS || tsx->method.id != PJSIP_CANCEL_METHOD ||
-        tsx->state != PJSIP_TSX_STATE_TRYING)
+    if (!self || tsx->role != PJSIP_ROLE_UAS || tsx->state != PJSIP_TSX_STATE_TRYING ||
+        event->body.tsx_state.type != PJSIP_EVENT_RX_MSG || is_of_session(&tsx->method))
         return;
+    if (tsx->method.id != PJSIP_CANCEL_METHOD) {
+        answer_stranger(inv->dlg, tsx, event->body.tsx_state.src.rdata);
+        return;
+    }
+    /* Called before pjsip answers 200 and 487; the change to "disconnected" that follows only knows the 487. */
     sc_record_init(&record, SC_RECORD_INVITATION_CANCELLED, self->object.serial);
     record_event(&record, event);
     sc_record_push(&record, false);
@@ -148,7 +175,6 @@ static pj_str_t local_contact(pjsip_rx_data *rdata)
     const pjsip_transport *tp = rdata->tp_info.transport;
     pj_str_t host = tp->local_name.host, contact;
     int port = tp->local_name.port;
-    pj_sockaddr literal;
     char user[128];
     char *text;
     bool udp = tp->key.type == PJSIP_TRANSPORT_UDP || tp->key.type == PJSIP_TRANSPORT_UDP6;
@@ -163,7 +189,7 @@ static pj_str_t local_contact(pjsip_rx_data *rdata)
             user[size] = size ? '@' : '\0';
             user[size ? size + 1 : 0] = '\0';
         }
-        if (pj_sockaddr_parse(pj_AF_UNSPEC(), 0, &uri->host, &literal) == PJ_SUCCESS && uri->host.slen)
+        if (sc_is_address(uri->host.ptr, (size_t)uri->host.slen))
             host = uri->host;
     }
     text = pj_pool_alloc(rdata->tp_info.pool, 512);

@@ -2,9 +2,11 @@
 #include <dirent.h>
 #ifdef __linux__
 #include <malloc.h>
+#include <sys/prctl.h>
 #endif
+#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <string.h>
 
 #include "internal.h"
 #include "library.h"
@@ -97,21 +99,54 @@ double sc_pool_bytes(void)
     return bytes;
 }
 
+#ifdef __linux__
+/* By the names that sc_thread_name() and pj_thread_create() give: the runtime has threads of its own beside them. */
+static bool is_ours(const char *task)
+{
+    static const char *const names[] = { "sc-sip", "sc-clock", "sc-bell", "media", "ev_thread" };
+    char path[64], name[32] = "";
+    unsigned i;
+    FILE *file;
+
+    snprintf(path, sizeof(path), "/proc/self/task/%.20s/comm", task);
+    file = fopen(path, "re");
+    if (!file)
+        return false; /* it has just ended */
+    if (fgets(name, sizeof(name), file))
+        name[strcspn(name, "\n")] = '\0';
+    fclose(file);
+    for (i = 0; i < PJ_ARRAY_SIZE(names); i++)
+        if (!strcmp(name, names[i]))
+            return true;
+    return false;
+}
+#endif
+
 uint32_t sc_live_threads(void)
 {
-    /* Names are set by pj_thread_create; counting the process's own list is the one way that sees them all. */
     uint32_t count = 0;
 #ifdef __linux__
     DIR *tasks = opendir("/proc/self/task");
     struct dirent *entry;
 
     while (tasks && (entry = readdir(tasks)))
-        if (entry->d_name[0] != '.')
+        if (entry->d_name[0] != '.' && is_ours(entry->d_name))
             count++;
     if (tasks)
         closedir(tasks);
 #endif
     return count;
+}
+
+void sc_thread_name(const char *name)
+{
+#ifdef __linux__
+    prctl(PR_SET_NAME, name);
+#elif defined(__APPLE__)
+    pthread_setname_np(name);
+#else
+    PJ_UNUSED_ARG(name);
+#endif
 }
 
 void sc_fail_after(uint32_t n)

@@ -18,7 +18,7 @@ SC_API int32_t sc_status_text(int32_t status, sc_buffer text, uint32_t capacity)
 SC_API uint32_t sc_live_objects(void);
 /* Bytes that PJSIP's pools hold at the moment. */
 SC_API double sc_pool_bytes(void);
-/* How many threads of ours and of PJSIP's are alive. */
+/* How many threads of ours and of PJSIP's are alive; known on Linux only, 0 elsewhere. */
 SC_API uint32_t sc_live_threads(void);
 /* Lets the n-th creation from now on fail as if memory were out; 0: never. */
 SC_API void sc_fail_after(uint32_t n);

@@ -8,8 +8,11 @@
 #include "internal.h"
 
 #define TICK_NS 20000000L
-/* After a long stop of the machine the ticks that were missed are not made up for, beyond these. */
-#define MAX_BEHIND_NS (10 * TICK_NS)
+/*
+ * Ticks that came late are made up for, so that sound stays in step with the time at both ends of a call. What was
+ * missed beyond these, as after a stop of the process, is let go.
+ */
+#define MAX_BEHIND_NS (50 * TICK_NS)
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
@@ -41,6 +44,7 @@ static void *clock_thread(void *arg)
     int64_t due = now_ns();
 
     (void)arg;
+    sc_thread_name("sc-clock");
     sc_thread_register();
     pthread_mutex_lock(&mutex);
     while (!stopping) {
@@ -105,5 +109,15 @@ void sc_clock_remove(sc_clock_client *client)
         client->next->prev = client->prev;
         client->next = client->prev = NULL;
     }
+    pthread_mutex_unlock(&mutex);
+}
+
+void sc_clock_hold(void)
+{
+    pthread_mutex_lock(&mutex);
+}
+
+void sc_clock_go_on(void)
+{
     pthread_mutex_unlock(&mutex);
 }

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "internal.h"
 #include "recording_wave_file.h"
@@ -65,18 +66,6 @@ static void patch_header(recorder *self)
 
 static void write_sound(recorder *self, const void *data, size_t size)
 {
-    static const uint8_t silence[1920];
-
-    /* A bridge hands over an empty frame where nothing is connected: time goes on in the file. */
-    if (!data) {
-        while (size && !self->error) {
-            size_t part = size < sizeof(silence) ? size : sizeof(silence);
-
-            write_sound(self, silence, part);
-            size -= part;
-        }
-        return;
-    }
     if (self->written > UINT32_MAX - HEADER_SIZE - size) {
         self->error = EFBIG;
     } else if (fwrite(data, 1, size, self->file) != size) {
@@ -90,12 +79,13 @@ static void write_sound(recorder *self, const void *data, size_t size)
 static pj_status_t put_frame(pjmedia_port *port, pjmedia_frame *frame)
 {
     recorder *self = port->port_data.pdata;
-    size_t size = PJMEDIA_PIA_AVG_FSZ(&port->info);
 
+    /* What a bridge hands over where nothing is connected. */
+    if (frame->type != PJMEDIA_FRAME_TYPE_AUDIO)
+        return PJ_SUCCESS;
     pthread_mutex_lock(&self->mutex);
     if (self->file && !self->error) {
-        write_sound(self, frame->type == PJMEDIA_FRAME_TYPE_AUDIO ? frame->buf : NULL,
-                    frame->type == PJMEDIA_FRAME_TYPE_AUDIO ? frame->size : size);
+        write_sound(self, frame->buf, frame->size);
         if (++self->frames % FRAMES_PER_PATCH == 0 && !self->error)
             patch_header(self);
     }
@@ -142,21 +132,31 @@ static void destroy(sc_object *object)
 {
     recording_wave_file *self = (recording_wave_file *)object;
 
+    if (self->recorder)
+        finish(self->recorder);
+    sc_clock_hold();
     if (self->slot >= 0)
         sc_mixer_remove(self->mixer, self->slot);
-    if (self->recorder) {
-        finish(self->recorder);
+    if (self->recorder)
         pjmedia_port_destroy(&self->recorder->port);
-    }
+    sc_clock_go_on();
     sc_object_put(self->mixer);
 }
 
 static recorder *create_recorder(sc_mixer *mixer, sc_text filename, pj_status_t *status)
 {
     static const pj_str_t name = { "recording", 9 };
-    pj_pool_t *pool = sc_pool_create("recording", 1000);
-    recorder *self = pool ? PJ_POOL_ZALLOC_T(pool, recorder) : NULL;
+    struct stat facts;
+    pj_pool_t *pool;
+    recorder *self;
 
+    /* Opening a pipe would wait for its reader. */
+    if (stat(filename, &facts) == 0 && S_ISFIFO(facts.st_mode)) {
+        *status = PJ_STATUS_FROM_OS(ESPIPE);
+        return NULL;
+    }
+    pool = sc_pool_create("recording", 1000);
+    self = pool ? PJ_POOL_ZALLOC_T(pool, recorder) : NULL;
     *status = PJ_ENOMEM;
     if (!self) {
         if (pool)

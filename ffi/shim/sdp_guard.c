@@ -2,67 +2,161 @@
 /*
  * SDP that pjmedia 2.17 does not survive, refused by its text, before any parser of pjmedia's sees it: payload
  * numbers over 127 index past a table, more than 64 a=crypto lines overflow an array, an RED offer against static
- * payload types dereferences NULL, too many media lines or attributes are written past their arrays. No honest peer
- * sends any of them.
+ * payload types dereferences NULL, too many media lines or attributes are written past their arrays; a host name in
+ * place of an address makes a thread wait for a name server. No honest peer sends any of the former.
+ *
+ * A line is taken apart as pjmedia does it, which is more lenient than RFC 8866: the colon behind an attribute's name
+ * may be missing, blanks and tabs may stand in between, a line may end with either of CR and LF.
  */
 #include <ctype.h>
 
 #include "internal.h"
 
-#define MAX_CRYPTO_LINES 16
+#define MAX_CRYPTO_LINES 64
+#define MAX_PAYLOAD_NUMBER 127
 #define MAX_SDP_SIZE (64u * 1024u)
 
-/* The number at `at`, after blanks, at most five digits of it; -1: no number. */
-static int number(const char *at, const char *end)
-{
-    int value = 0, digits = 0;
+/* What is left of a line. */
+typedef struct {
+    const char *at;
+    const char *end;
+} rest;
 
-    while (at < end && (*at == ' ' || *at == '\t'))
-        at++;
-    while (at < end && isdigit((unsigned char)*at) && digits < 5) {
-        value = value * 10 + (*at++ - '0');
-        digits++;
+static bool is_token(char c)
+{
+    return isalnum((unsigned char)c) || (c && strchr("!#$%&'*+-.^_`{|}~", c));
+}
+
+static void skip_blanks(rest *line)
+{
+    while (line->at < line->end && (*line->at == ' ' || *line->at == '\t'))
+        line->at++;
+}
+
+static pj_str_t take_token(rest *line)
+{
+    pj_str_t token = { (char *)line->at, 0 };
+
+    while (line->at < line->end && is_token(*line->at))
+        line->at++;
+    token.slen = line->at - token.ptr;
+    return token;
+}
+
+/* Up to a character of `stops`, which stays. */
+static pj_str_t take_until(rest *line, const char *stops)
+{
+    pj_str_t text = { (char *)line->at, 0 };
+
+    while (line->at < line->end && (!*line->at || !strchr(stops, *line->at)))
+        line->at++;
+    text.slen = line->at - text.ptr;
+    return text;
+}
+
+/* However many digits there are. */
+static bool is_payload_number(rest line)
+{
+    unsigned value = 0;
+
+    while (line.at < line.end && isdigit((unsigned char)*line.at) && value <= MAX_PAYLOAD_NUMBER)
+        value = value * 10 + (unsigned)(*line.at++ - '0');
+    return value <= MAX_PAYLOAD_NUMBER;
+}
+
+static bool is_address_or_none(const pj_str_t *text)
+{
+    return !text->slen || sc_is_address(text->ptr, (size_t)text->slen);
+}
+
+/* a=rtpmap:<number> <encoding>/<rate> */
+static bool rtpmap_is_safe(rest value)
+{
+    pj_str_t encoding;
+
+    skip_blanks(&value);
+    if (!is_payload_number(value))
+        return false;
+    take_token(&value);
+    skip_blanks(&value);
+    encoding = take_token(&value);
+    return pj_stricmp2(&encoding, "red") != 0;
+}
+
+/* a=rtcp:<port> IN IP4 <address> */
+static bool rtcp_is_safe(rest value)
+{
+    pj_str_t address;
+    unsigned field;
+
+    for (field = 0; field < 3; field++) {
+        skip_blanks(&value);
+        take_token(&value);
     }
-    return digits ? value : -1;
+    skip_blanks(&value);
+    address = take_until(&value, "/ \t");
+    return is_address_or_none(&address);
 }
 
-static bool starts(const char *line, const char *end, const char *word)
+/* a=<name>:<value> */
+static bool attribute_is_safe(rest line, unsigned *crypto)
 {
-    size_t size = strlen(word);
+    pj_str_t name = take_token(&line);
 
-    return (size_t)(end - line) >= size && !pj_ansi_strnicmp(line, word, size);
+    if (line.at < line.end && *line.at == ':')
+        line.at++;
+    if (!pj_stricmp2(&name, "rtpmap"))
+        return rtpmap_is_safe(line);
+    if (!pj_stricmp2(&name, "rtcp"))
+        return rtcp_is_safe(line);
+    if (!pj_stricmp2(&name, "crypto"))
+        return ++*crypto <= MAX_CRYPTO_LINES;
+    if (!pj_stricmp2(&name, "fmtp")) {
+        skip_blanks(&line);
+        return is_payload_number(line);
+    }
+    return true;
 }
 
-static bool media_line_is_safe(const char *line, const char *end)
+/* m=<media> <port> <transport> <format> ...: formats are payload numbers, but for those of data and images. */
+static bool media_is_safe(rest line)
 {
-    /* m=<media> <port> <proto> <fmt> ...: payload numbers of RTP profiles must fit seven bits. */
-    const char *at = line + 2;
-    unsigned field = 0, formats = 0;
-    bool rtp = false;
+    pj_str_t media = take_token(&line);
+    bool numbered = !pj_stricmp2(&media, "audio") || !pj_stricmp2(&media, "video") || !pj_stricmp2(&media, "text");
+    unsigned field, formats = 0;
 
-    while (at < end) {
-        const char *word = at;
+    for (field = 1; line.at < line.end; field++) {
+        pj_str_t word;
 
-        while (at < end && *at != ' ')
-            at++;
-        if (at > word) {
-            if (field == 2) {
-                const char *probe;
+        while (line.at < line.end && *line.at == ' ')
+            line.at++;
+        word = take_until(&line, " ");
+        if (field == 2) {
+            static const pj_str_t rtp = { "RTP", 3 };
 
-                for (probe = word; probe + 3 <= at; probe++)
-                    rtp |= !pj_ansi_strnicmp(probe, "RTP", 3);
-            }
-            if (field >= 3) {
-                if (rtp && number(word, at) > 127)
-                    return false;
-                formats++;
-            }
-            field++;
+            numbered |= pj_stristr(&word, &rtp) != NULL;
+        } else if (field > 2 && word.slen) {
+            formats++;
+            if (numbered && !is_payload_number((rest){ word.ptr, line.at }))
+                return false;
         }
-        while (at < end && *at == ' ')
-            at++;
     }
     return formats <= PJMEDIA_MAX_SDP_FMT;
+}
+
+/* c=IN IP4 <address>/<ttl> */
+static bool connection_is_safe(rest line)
+{
+    pj_str_t address;
+    unsigned field;
+
+    for (field = 0; field < 2; field++) {
+        take_until(&line, " ");
+        if (line.at < line.end)
+            line.at++;
+    }
+    address = take_until(&line, "/ \t");
+    return is_address_or_none(&address);
 }
 
 bool sc_sdp_is_safe(const char *text, size_t size)
@@ -74,30 +168,24 @@ bool sc_sdp_is_safe(const char *text, size_t size)
         return false;
     while (at < end) {
         const char *line = at;
+        bool safe = true;
 
         while (at < end && *at != '\r' && *at != '\n')
             at++;
-        if (starts(line, at, "m=")) {
-            if (++media > PJMEDIA_MAX_SDP_MEDIA || !media_line_is_safe(line, at))
-                return false;
-            attributes = crypto = 0;
-        } else if (starts(line, at, "a=")) {
-            if (++attributes > PJMEDIA_MAX_SDP_ATTR)
-                return false;
-            if (starts(line, at, "a=crypto:") && ++crypto > MAX_CRYPTO_LINES)
-                return false;
-            if ((starts(line, at, "a=rtpmap:") || starts(line, at, "a=fmtp:")) &&
-                number(strchr(line, ':') + 1, at) > 127)
-                return false;
-            if (starts(line, at, "a=rtpmap:")) {
-                const char *name = line + 9;
+        if (at - line > 1 && line[1] == '=') {
+            rest value = { line + 2, at };
 
-                while (name < at && *name != ' ')
-                    name++;
-                if (starts(name, at, " red/"))
-                    return false;
+            if (*line == 'm') {
+                safe = ++media <= PJMEDIA_MAX_SDP_MEDIA && media_is_safe(value);
+                attributes = 0;
+            } else if (*line == 'a') {
+                safe = ++attributes <= PJMEDIA_MAX_SDP_ATTR && attribute_is_safe(value, &crypto);
+            } else if (*line == 'c') {
+                safe = connection_is_safe(value);
             }
         }
+        if (!safe)
+            return false;
         while (at < end && (*at == '\r' || *at == '\n'))
             at++;
     }

@@ -3,6 +3,8 @@
  * SIP messages as record fields: the bytes of the wire, the peer's address and port, the transport.
  * Twin of core/sip_message.ts, which decodes them when somebody reads.
  */
+#include <arpa/inet.h>
+
 #include "internal.h"
 
 void sc_record_rdata(sc_record *record, const pjsip_rx_data *rdata)
@@ -53,6 +55,18 @@ pjsip_uri *sc_parse_uri(pj_pool_t *pool, const pj_str_t *text)
         return NULL;
     pj_strdup_with_null(pool, &copy, text);
     return pjsip_parse_uri(pool, copy.ptr, (pj_size_t)copy.slen, 0);
+}
+
+bool sc_is_address(const char *text, size_t size)
+{
+    char copy[INET6_ADDRSTRLEN];
+    struct in6_addr binary;
+
+    if (!size || size >= sizeof(copy) || memchr(text, '\0', size))
+        return false;
+    memcpy(copy, text, size);
+    copy[size] = '\0';
+    return inet_pton(AF_INET, copy, &binary) == 1 || inet_pton(AF_INET6, copy, &binary) == 1;
 }
 
 pj_status_t sc_sdp_parse(pj_pool_t *pool, const pj_str_t *text, pjmedia_sdp_session **sdp)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "internal.h"
 #include "wave_file.h"
@@ -15,21 +17,33 @@ static void destroy(sc_object *object)
 {
     wave_file *self = (wave_file *)object;
 
+    sc_clock_hold();
     if (self->slot >= 0)
         sc_mixer_remove(self->mixer, self->slot);
     if (self->port)
         pjmedia_port_destroy(self->port);
+    sc_clock_go_on();
     sc_object_put(self->mixer);
 }
 
-/* In the event thread: the serial, since the object may be gone. */
-static void on_end(pjmedia_port *port, void *user_data)
+/* The player's own, the same for all. */
+static pj_status_t (*read_frame)(pjmedia_port *port, pjmedia_frame *frame);
+
+/*
+ * In the media clock. The port carries the serial until it has told of its end: the object may be gone. pjmedia's own
+ * notice of the end waits in a queue of 16 and is lost when more files end together.
+ */
+static pj_status_t get_frame(pjmedia_port *port, pjmedia_frame *frame)
 {
+    pj_status_t status = read_frame(port, frame);
     sc_record record;
 
-    PJ_UNUSED_ARG(port);
-    sc_record_init(&record, SC_RECORD_WAVE_FILE_END, (uint64_t)(uintptr_t)user_data);
-    sc_record_push(&record, false);
+    if (status == PJ_EEOF && port->port_data.pdata) {
+        sc_record_init(&record, SC_RECORD_WAVE_FILE_END, (uint64_t)(uintptr_t)port->port_data.pdata);
+        sc_record_push(&record, false);
+        port->port_data.pdata = NULL;
+    }
+    return status;
 }
 
 static unsigned little16(const uint8_t *at)
@@ -37,27 +51,50 @@ static unsigned little16(const uint8_t *at)
     return at[0] | (unsigned)at[1] << 8;
 }
 
-/* pjmedia 2.17 divides by the sample rate and trusts the sizes of the format chunk: only a sane one gets that far. */
+/* Reads on to the format chunk as pjmedia does (no padding), and its first 16 bytes. */
+static bool read_format(FILE *file, uint8_t format[16])
+{
+    uint8_t head[12];
+
+    if (fread(head, 1, 12, file) != 12 || memcmp(head, "RIFF", 4) || memcmp(head + 8, "WAVE", 4))
+        return false;
+    while (fread(head, 1, 8, file) == 8) {
+        uint32_t size = little16(head + 4) | (uint32_t)little16(head + 6) << 16;
+
+        if (!memcmp(head, "fmt ", 4))
+            return size >= 16 && fread(format, 1, 16, file) == 16;
+        if (!size || fseek(file, (long)size, SEEK_CUR))
+            return false;
+    }
+    return false;
+}
+
+/* pjmedia 2.17 divides by the sample rate and trusts the numbers of the format chunk: only sane ones get that far. */
 static pj_status_t check_header(const char *filename)
 {
-    uint8_t head[36];
-    FILE *file = fopen(filename, "rb");
-    size_t size;
-    unsigned format, channels, rate, bits;
+    uint8_t format[16];
+    struct stat facts;
+    FILE *file;
+    bool found;
+    unsigned tag, channels, rate, bits;
 
+    /* Opening a pipe would wait for its writer. */
+    if (stat(filename, &facts) == 0 && !S_ISREG(facts.st_mode))
+        return PJMEDIA_ENOTVALIDWAVE;
+    file = fopen(filename, "rbe");
     if (!file)
         return PJ_STATUS_FROM_OS(errno);
-    size = fread(head, 1, sizeof(head), file);
+    found = read_format(file, format);
     fclose(file);
-    if (size < sizeof(head) || memcmp(head, "RIFF", 4) || memcmp(head + 8, "WAVE", 4) || memcmp(head + 12, "fmt ", 4))
+    if (!found)
         return PJMEDIA_ENOTVALIDWAVE;
-    format = little16(head + 20);
-    channels = little16(head + 22);
-    rate = little16(head + 24) | little16(head + 26) << 16;
-    bits = little16(head + 34);
+    tag = little16(format);
+    channels = little16(format + 2);
+    rate = little16(format + 4) | little16(format + 6) << 16;
+    bits = little16(format + 14);
     if (channels != 1 || rate < 4000 || rate > 192000 || rate % 50)
         return PJMEDIA_EWAVEUNSUPP;
-    if (!(format == 1 && bits == 16) && !((format == 6 || format == 7) && bits == 8))
+    if (!(tag == 1 && bits == 16) && !((tag == 6 || tag == 7) && bits == 8))
         return PJMEDIA_EWAVEUNSUPP;
     return PJ_SUCCESS;
 }
@@ -74,10 +111,12 @@ static pj_status_t init(wave_file *self, sc_text filename, uint32_t loop)
     if (!pool)
         return PJ_ENOMEM;
     status = pjmedia_wav_player_port_create(pool, filename, 20, loop ? 0 : PJMEDIA_FILE_NO_LOOP, 0, &self->port);
-    if (status == PJ_SUCCESS && !loop)
-        status = pjmedia_wav_player_set_eof_cb2(self->port, (void *)(uintptr_t)self->object.serial, on_end);
-    if (status == PJ_SUCCESS)
+    if (status == PJ_SUCCESS) {
+        self->port->port_data.pdata = (void *)(uintptr_t)self->object.serial;
+        read_frame = self->port->get_frame;
+        self->port->get_frame = get_frame;
         self->slot = sc_mixer_add(self->mixer, self->port, pj_str("wave"), &status);
+    }
     pj_pool_release(pool);
     return status;
 }

@@ -29,6 +29,7 @@ export interface Outcome {
 export class Report {
   readonly log: string;
   readonly #running: Set<ProcessPromise> = new Set();
+  #stopped = false;
 
   constructor(log: string) {
     this.log = log;
@@ -69,6 +70,8 @@ export class Report {
   /** Runs a command with its output in the log. A bad exit status is a BuildFailure that names the log. */
   async run(command: Command): Promise<Outcome> {
     const { what, cwd, args, env = {}, mayFail = false } = command;
+    // What stop() has not seen would go on after it.
+    if (this.#stopped) throw new BuildFailure(`The build was ended before: ${what}`);
     appendFileSync(this.log, `$ cd ${cwd} && ${args.join(" ")}\n`);
     // Detached: in a process group of its own, so that stop() reaches the compilers below make.
     const settings = { cwd, env: { ...process.env, LC_ALL: "C", ...env }, quiet: true, nothrow: true };
@@ -86,6 +89,7 @@ export class Report {
 
   /** Ends what is running, with all its children; for Ctrl-C. */
   async stop(): Promise<void> {
+    this.#stopped = true;
     const ending = [...this.#running];
     for (const { pid } of ending) {
       try {

@@ -6,16 +6,26 @@ import process from "node:process";
 /** For the `skip` option of `describe` and `it`. */
 export const skipWithoutProc: string | false = process.platform === "linux" ? false : "no /proc";
 
-/** The open sockets of every kind, by inode. */
-export function openSockets(): Set<string> {
-  const targets = readdirSync("/proc/self/fd").map((fd) => {
+/** What is open: "socket:[4711]", a path, … */
+export function openFiles(): string[] {
+  return readdirSync("/proc/self/fd").flatMap((fd) => {
     try {
-      return readlinkSync(`/proc/self/fd/${fd}`);
+      return [readlinkSync(`/proc/self/fd/${fd}`)];
     } catch {
-      return ""; // the folder's own descriptor, closed by now
+      return []; // the folder itself, closed by now
     }
   });
-  return new Set(targets.filter((target) => target.startsWith("socket:")));
+}
+
+/** The open UDP and TCP sockets, sorted; pipes and the like are the runtime's. */
+export function networkSockets(): string[] {
+  const inodes = ["udp", "udp6", "tcp", "tcp6"].flatMap((protocol) =>
+    readFileSync(`/proc/self/net/${protocol}`, "utf8").split("\n").slice(1).map((line) =>
+      line.trim().split(/\s+/)[9]
+    )
+  );
+  const names = new Set(inodes.map((inode) => `socket:[${inode}]`));
+  return openFiles().filter((file) => names.has(file)).sort();
 }
 
 /** Bytes of memory that are in use and in RAM. */

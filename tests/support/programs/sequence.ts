@@ -1,29 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /**
- * Calls in sequence in one process, and what they leave behind: "incoming" or "outgoing", then how many a round.
- * Prints a line of JSON after each round. Wants a runtime that exposes gc().
+ * Calls in sequence: "incoming" or "outgoing", then how many calls there are in each round. Prints a line of JSON
+ * after each: what the calls have left behind.
  */
 import process from "node:process";
 import { delay } from "@std/async";
-import { sipTimers } from "../../../core/sip_timers.ts";
 import { openedLibrary } from "../../../ffi/library.ts";
-import { Engine, NotificationCenter } from "../../../mod.ts";
 import { Calls, callPort } from "../calls.ts";
+import { startEngine, stopEngine } from "../engine_fixture.ts";
 import { residentBytes } from "../process_figures.ts";
+import { collectGarbage } from "../program.ts";
 import { Sipp } from "../sipp.ts";
 
-const [direction, perRound, rounds] = process.argv.slice(2);
+const [direction, ...rounds] = process.argv.slice(2);
 
-// What a transaction keeps goes half a second after it.
-Object.assign(sipTimers, { t1: 50, t2: 200, t4: 100, td: 500 });
+/** How long a transaction lives after its end, at most 64 * t1, in milliseconds. */
+const timers = { t1: 20, t2: 200, t4: 200, td: 500 };
 
-const engine = new Engine();
-const center = new NotificationCenter();
-await engine.start({ ipAddress: "127.0.0.1", udpPort: 0, tcpPort: null });
+const engine = await startEngine({ udpPort: 0, tcpPort: null }, timers);
 const native = openedLibrary()!;
 
 async function placeCalls(count: number): Promise<void> {
-  await using sipp = await Sipp.start({ scenario: "callee", count });
+  await using sipp = await Sipp.start({ scenario: "callee", count, timeout: 60 });
   for (let placed = 0; placed < count; placed++) {
     const call = callPort(sipp.port);
     for await (const { data } of call.notifications("SIPInvitationChangedState")) {
@@ -35,34 +33,41 @@ async function placeCalls(count: number): Promise<void> {
 
 async function takeCalls(count: number): Promise<void> {
   using calls = new Calls(engine);
-  await using sipp = await Sipp.start({
-    scenario: "caller",
-    count,
-    rate: 300,
-    target: { port: engine.udpPort! },
-  });
+  const target = { port: engine.udpPort! };
+  await using sipp = await Sipp.start({ scenario: "caller", count, rate: 400, target, timeout: 60 });
   await sipp.finish();
   await calls.until(() => calls.disconnected.size === count);
 }
 
-/** The memory, once every transaction is gone: nothing of theirs lives for a second. */
-async function figures() {
-  let poolBytes = 0;
-  for (let since = 0; since < 1000; since += 50) {
-    if (native.sc_pool_bytes() !== poolBytes) since = 0;
-    poolBytes = native.sc_pool_bytes();
+/** Waits until no transaction is left: their memory comes back to the pools one by one. */
+async function quiet(): Promise<number> {
+  let poolBytes = native.sc_pool_bytes();
+  for (let ms = 0; ms < 64 * timers.t1 + 200; ms += 50) {
     await delay(50);
+    if (native.sc_pool_bytes() === poolBytes) continue;
+    poolBytes = native.sc_pool_bytes();
+    ms = 0;
   }
-  for (let i = 0; i < 5; i++) {
-    (globalThis as unknown as { gc(): void }).gc();
-    await delay(10);
-  }
-  native.sc_trim();
-  return { liveObjects: native.sc_live_objects(), poolBytes, residentBytes: residentBytes(), ...process.memoryUsage() };
+  return poolBytes;
 }
 
-for (let round = 0; round < Number(rounds); round++) {
-  await (direction === "incoming" ? takeCalls : placeCalls)(Number(perRound));
+async function figures(): Promise<Record<string, number>> {
+  const poolBytes = await quiet();
+  for (let i = 0; i < 5; i++) {
+    collectGarbage();
+    await delay(20);
+  }
+  native.sc_trim();
+  return {
+    liveObjects: native.sc_live_objects(),
+    poolBytes,
+    heapBytes: process.memoryUsage().heapUsed,
+    residentBytes: residentBytes(),
+  };
+}
+
+for (const count of rounds) {
+  await (direction === "incoming" ? takeCalls : placeCalls)(Number(count));
   console.log(JSON.stringify(await figures()));
 }
-await engine.stop();
+await stopEngine();

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+import { after, describe, it } from "node:test";
+import { assert, assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
+import { deadline, delay } from "@std/async";
+import { openedLibrary } from "../ffi/library.ts";
+import { Engine, type Invitation } from "../mod.ts";
+import { median } from "../scripts/correlation.ts";
+import { answer, Calls, callPort } from "./support/calls.ts";
+import { startEngine, stopEngine } from "./support/engine_fixture.ts";
+import { networkSockets, skipWithoutProc } from "./support/process_figures.ts";
+import { startProgram } from "./support/program.ts";
+import { Sipp, skipWithoutSipp } from "./support/sipp.ts";
+
+const patient = { timeout: 60_000 };
+
+/** Each line that a program prints is JSON. */
+async function measure(name: string, args: readonly (string | number)[]): Promise<Record<string, number>[]> {
+  const program = startProgram(name, args, { isMeasured: true });
+  const status = await program.end(60_000);
+  if (status !== 0) throw program.failure(`ended with status ${status}`);
+  return program.output.map((line) => JSON.parse(line) as Record<string, number>);
+}
+
+/** Threads end a little after they have been told to. */
+async function untilNoThread(): Promise<void> {
+  const gone = async () => {
+    while (openedLibrary()!.sc_live_threads() > 0) await delay(5);
+  };
+  await deadline(gone(), 2000);
+}
+
+describe("Engine.stop() and SIPp", { skip: skipWithoutSipp || skipWithoutProc }, () => {
+  after(stopEngine);
+
+  it("Engine.stop() ends 20 calls within 2 seconds, tells their peers and leaves nothing", patient, async () => {
+    const sockets = networkSockets();
+    const engine = new Engine();
+    await using callee = await Sipp.start({ scenario: "callee", count: 5 });
+    await using ringing = await Sipp.start({ scenario: "callee_ringing", count: 5 });
+    await engine.start({ ipAddress: "127.0.0.1" });
+    using calls = new Calls(engine, (invitation) => {
+      if (invitation.requestUri?.user === "ring") invitation.sendResponse(180);
+      else answer(invitation);
+    });
+    const call = (scenario: string, user: string) =>
+      Sipp.start({ scenario, count: 5, rate: 100, target: { port: engine.udpPort!, user } });
+    await using caller = await call("caller_left", "answer");
+    await using waiting = await call("caller_refused", "ring");
+    const placed = Array.from({ length: 10 }, (_, i) => callPort((i < 5 ? callee : ringing).port));
+    const all = () => [...placed, ...calls.incoming];
+    const count = (state: Invitation["state"]) => all().filter((one) => one.state === state).length;
+    await calls.until(() => count("connected") === 10 && count("early") === 10);
+
+    const start = performance.now();
+    await engine.stop();
+    assertLess(performance.now() - start, 2000);
+    assertEquals(all().map(({ state }) => state), Array(20).fill("disconnected"));
+    assertEquals(calls.disconnected, new Set(all()));
+    // BYE, CANCEL and 480: each scenario ends well with its own only.
+    for (const sipp of [callee, ringing, caller, waiting]) assertEquals((await sipp.finish()).successful, 5);
+    assertEquals(openedLibrary()!.sc_live_objects(), 0);
+    assertEquals(networkSockets(), sockets);
+    await untilNoThread();
+  });
+
+  it("Engine.start() takes calls again after a stop in the middle of some", patient, async () => {
+    const engine = await startEngine({ tcpPort: null });
+    using calls = new Calls(engine);
+    await using sipp = await Sipp.start({ scenario: "caller", count: 5, target: { port: engine.udpPort! } });
+    assertEquals((await sipp.finish()).successful, 5);
+    await calls.until(() => calls.disconnected.size === 5);
+  });
+});
+
+describe("Invitation while JavaScript is busy", { skip: skipWithoutSipp }, () => {
+  after(stopEngine);
+
+  it("Invitation has its 100 sent at once, and each retransmission absorbed", patient, async () => {
+    const count = 200;
+    const engine = await startEngine({ tcpPort: null }, { t1: 0, t2: 0, t4: 0, td: 0 });
+    using calls = new Calls(engine);
+    // The scenario wants two 100 within 200 ms each.
+    await using sipp = await Sipp.start({
+      scenario: "caller_waiting",
+      count,
+      rate: 100,
+      target: { port: engine.udpPort! },
+    });
+    for (const end = performance.now() + 5000; performance.now() < end;);
+    assertEquals(calls.incoming.size, 0);
+    const { successful, failed } = await sipp.finish();
+    assertEquals({ successful, failed }, { successful: count, failed: 0 });
+    await calls.until(() => calls.disconnected.size === count);
+    assertEquals([calls.incoming.size, calls.connected.size], [count, count]);
+  });
+});
+
+describe("Engine and memory", { skip: skipWithoutSipp || skipWithoutProc }, () => {
+  for (const direction of ["incoming", "outgoing"]) {
+    it(`Invitation leaves nothing of an ${direction} call behind`, patient, async () => {
+      const calls = 2000;
+      // The runtimes still compile and grow during the first thousands.
+      const [before, later] = await measure("sequence", [direction, 3000, calls]) as [
+        Record<string, number>,
+        Record<string, number>,
+      ];
+      assertEquals(later["liveObjects"], 0);
+      assertEquals(later["poolBytes"], before["poolBytes"]);
+      for (const bytes of ["heapBytes", "residentBytes"]) {
+        assertLessOrEqual((later[bytes]! - before[bytes]!) / calls, 1024, `${bytes} a call`);
+      }
+    });
+  }
+
+  it("Engine.stop() leaves nothing behind, 50 times in one process", patient, async () => {
+    const cycles = await measure("cycles", [50]);
+    assertEquals(cycles.length, 50);
+    assert(cycles.every(({ liveObjects }) => liveObjects === 0));
+    assertLess(median(cycles.map(({ ms }) => ms!)), 200);
+    // By then the runtime has opened what it needs for itself.
+    const [before, later] = [cycles[24]!, cycles[49]!];
+    assertLessOrEqual(later["threads"]!, 0);
+    assertLessOrEqual(later["files"]! - before["files"]!, 2);
+    assertLessOrEqual((later["residentBytes"]! - before["residentBytes"]!) / 25, 64 * 1024);
+  });
+});

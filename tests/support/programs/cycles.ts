@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/**
+ * Starts and stops the engine so many times, with a mixer and an RTP transport in between. Prints a line of JSON after
+ * each: what is left of it, and how many ms it took.
+ */
+import process from "node:process";
+import { openedLibrary } from "../../../ffi/library.ts";
+import { AudioMixer, Engine, RTPTransport } from "../../../mod.ts";
+import { openFiles, residentBytes } from "../process_figures.ts";
+import { collectGarbage } from "../program.ts";
+
+const engine = new Engine();
+
+for (let count = Number(process.argv[2]); count > 0; count--) {
+  const start = performance.now();
+  await engine.start({ ipAddress: "127.0.0.1" });
+  new AudioMixer(null, null);
+  new RTPTransport().setInit();
+  await engine.stop();
+  const ms = performance.now() - start;
+  const native = openedLibrary()!;
+  collectGarbage();
+  native.sc_trim();
+  console.log(JSON.stringify({
+    ms,
+    liveObjects: native.sc_live_objects(),
+    threads: native.sc_live_threads(),
+    files: openFiles().length,
+    residentBytes: residentBytes(),
+  }));
+}
