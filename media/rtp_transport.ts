@@ -71,7 +71,7 @@ export class RTPTransport implements NativeObject {
       throw new RangeError(`localRtpAddress must be an IP address, got "${address}"`);
     }
     running();
-    this.#requestedAddress = address?.replace(/^\[|\]$/g, "") ?? null;
+    this.#requestedAddress = address;
   }
 
   /** "NULL" until `setInit()`, "INVALID" after `close()` or the engine's stop. */

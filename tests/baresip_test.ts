@@ -37,7 +37,7 @@ describe("AudioTransport and baresip", { skip: skipWithoutBaresip }, () => {
   let mixer: AudioMixer;
   let files: { play: string; record: string };
 
-  before(() => engine.start({ ipAddress: "127.0.0.1", udpPort: 0, tcpPort: null }));
+  before(() => engine.start({ ipAddress: "127.0.0.1", tcpPort: null, rtpPortRange: [43100, 43199] }));
   after(() => engine.stop());
 
   beforeEach(async () => {

@@ -79,7 +79,6 @@ describe("Invitation while JavaScript is busy", { skip: skipWithoutSipp }, () =>
     const count = 200;
     const engine = await startEngine({ tcpPort: null }, { t1: 0, t2: 0, t4: 0, td: 0 });
     using calls = new Calls(engine);
-    // The scenario wants two 100 within 200 ms each.
     await using sipp = await Sipp.start({
       scenario: "caller_waiting",
       count,

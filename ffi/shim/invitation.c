@@ -492,11 +492,11 @@ static pj_status_t add_headers(invitation *self, sc_reader *reader, pjsip_tx_dat
     return status;
 }
 
-static pj_status_t set_contact(invitation *self, pjsip_tx_data *tdata, const pj_str_t *contact)
+/* pjsip puts it into the answers that carry one (1xx, 2xx, 3xx, 485), and into what follows in the dialog. */
+static pj_status_t set_contact(invitation *self, const pj_str_t *contact)
 {
     const pj_str_t name = { "Contact", 7 };
     pjsip_contact_hdr *header;
-    pjsip_hdr *old;
     pj_str_t text;
 
     if (!contact->slen)
@@ -506,10 +506,6 @@ static pj_status_t set_contact(invitation *self, pjsip_tx_data *tdata, const pj_
     if (!header)
         return PJSIP_EINVALIDHDR;
     self->inv->dlg->local.contact = header;
-    old = pjsip_msg_find_hdr(tdata->msg, PJSIP_H_CONTACT, NULL);
-    if (old)
-        pj_list_erase(old);
-    pjsip_msg_add_hdr(tdata->msg, (pjsip_hdr *)pjsip_hdr_clone(tdata->pool, header));
     return PJ_SUCCESS;
 }
 
@@ -528,6 +524,8 @@ static pj_status_t answer(invitation *self, uint32_t code, sc_reader *reader)
     if (!inv->invite_tsx || !inv->last_answer || inv->state > PJSIP_INV_STATE_EARLY)
         return SC_EGONE;
     status = sc_sdp_parse(inv->pool_prov, &text, &sdp);
+    if (status == PJ_SUCCESS)
+        status = set_contact(self, &contact);
     if (status != PJ_SUCCESS)
         return status;
     /* A session description in an earlier 18x was the answer already. */
@@ -537,9 +535,7 @@ static pj_status_t answer(invitation *self, uint32_t code, sc_reader *reader)
     if (status != PJ_SUCCESS)
         return status;
     remove_added(self, tdata->msg);
-    status = set_contact(self, tdata, &contact);
-    if (status == PJ_SUCCESS)
-        status = add_headers(self, reader, tdata);
+    status = add_headers(self, reader, tdata);
     if (status != PJ_SUCCESS) {
         pjsip_tx_data_dec_ref(tdata);
         return status;
@@ -571,8 +567,7 @@ static pj_status_t end(invitation *self, uint32_t code, sc_reader *reader)
     pj_status_t status;
     bool before_answer = inv->state <= PJSIP_INV_STATE_EARLY;
 
-    if (inv->state == PJSIP_INV_STATE_DISCONNECTED ||
-        (inv->role == PJSIP_ROLE_UAC && before_answer && !inv->invite_tsx))
+    if (inv->state == PJSIP_INV_STATE_DISCONNECTED || (before_answer && !inv->invite_tsx))
         return SC_EGONE;
     status = pjsip_inv_end_session(inv, (int)code, NULL, &tdata);
     if (status != PJ_SUCCESS)
@@ -587,7 +582,10 @@ static pj_status_t end(invitation *self, uint32_t code, sc_reader *reader)
     sc_record_init(&record, SC_RECORD_INVITATION_ENDING, self->object.serial);
     sc_record_text(&record, !before_answer ? "BYE" : inv->role == PJSIP_ROLE_UAC ? "CANCEL" : "");
     sc_record_push(&record, false);
-    return tdata ? pjsip_inv_send_msg(inv, tdata) : PJ_SUCCESS;
+    /* What cannot be sent ends the call all the same: nobody is there to wait for. */
+    if (tdata && pjsip_inv_send_msg(inv, tdata) != PJ_SUCCESS && inv->state != PJSIP_INV_STATE_DISCONNECTED)
+        pjsip_inv_terminate(inv, PJSIP_SC_SERVICE_UNAVAILABLE, PJ_TRUE);
+    return PJ_SUCCESS;
 }
 
 int32_t sc_invitation_end(sc_invitation serial, uint32_t code, sc_bytes args, uint32_t size)

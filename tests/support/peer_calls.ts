@@ -40,6 +40,7 @@ export async function callPeer(
   const invitation = new Invitation();
   const story = new Story(invitation);
   invitation.sendInvite(inviteOptions(peer.port, options));
+  await story.until("outgoing");
   return { story, invitation, invite: await peer.next({ method: "INVITE" }) };
 }
 

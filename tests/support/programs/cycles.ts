@@ -13,7 +13,7 @@ const engine = new Engine();
 
 for (let count = Number(process.argv[2]); count > 0; count--) {
   const start = performance.now();
-  await engine.start({ ipAddress: "127.0.0.1" });
+  await engine.start({ ipAddress: "127.0.0.1", rtpPortRange: [43000, 43099] });
   new AudioMixer(null, null);
   new RTPTransport().setInit();
   await engine.stop();
