@@ -218,7 +218,8 @@ function checkWatches(): void {
 /**
  * Posts a notification; a post made while another is being handed out waits for its turn.
  *
- * When nobody listens nothing is made of the data. Throws TypeError if name, sender or data is of the wrong type.
+ * The data becomes the notification's: it gets its timestamp and is frozen. What is dear to make may be a getter that
+ * keeps its value. When nobody listens nothing is made of the data. Throws TypeError if name, sender or data is of the wrong type.
  */
 export function post<N extends NotificationName>(
   name: N,
@@ -232,10 +233,11 @@ export function post<N extends NotificationName>(
   const at = ++clock;
   const lifecycle = sender === engine ? LIFECYCLE.get(name) : undefined;
   if (hasListener(name, sender)) {
+    const stamped = Object.assign(data, { timestamp: options?.timestamp ?? new Date() });
     const notification = Object.freeze({
       name,
       sender,
-      data: Object.freeze({ ...data, timestamp: options?.timestamp ?? new Date() }),
+      data: Object.freeze(stamped),
     }) as unknown as SIPNotification;
     inTurn(() => {
       if (!handOut(notification, at)) tellUnheard(options?.unheard);
@@ -360,6 +362,6 @@ function tellUnheard(unheard: (() => void) | undefined): void {
   }
 }
 
-function isObject(value: unknown): value is object {
+export function isObject(value: unknown): value is object {
   return (typeof value === "object" && value !== null) || typeof value === "function";
 }

@@ -105,13 +105,17 @@ export class Engine {
       return Promise.reject(error);
     }
     this.#state = "starting";
-    this.#starting = this.#start(checked);
+    this.#starting = this.#start(checked, options.signal);
     return this.#starting;
   }
 
-  async #start(options: CheckedOptions): Promise<void> {
+  async #start(options: CheckedOptions, signal: AbortSignal | undefined): Promise<void> {
     // Nothing is posted before start() has returned.
     await null;
+    if (signal?.aborted) {
+      this.#state = "stopped";
+      throw signal.reason;
+    }
     this.#options = options;
     post("SIPEngineWillStart", this, {});
     try {

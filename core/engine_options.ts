@@ -113,14 +113,23 @@ export function checkIncomingMethod(value: unknown): string {
   return method;
 }
 
+function checkIncomingMethods(value: unknown): ReadonlySet<string> {
+  if (value === null || typeof value !== "object" || !(Symbol.iterator in value)) {
+    throw new TypeError("incomingRequests must be a list of methods");
+  }
+  return new Set([...value as Iterable<unknown>].map(checkIncomingMethod));
+}
+
 /** Throws TypeError or RangeError that names the option. */
 export function checkOptions(options: Partial<EngineOptions>): CheckedOptions {
-  const given = { ...defaultStartOptions, ...options };
-  for (const name of Object.keys(options)) {
-    if (!(name in defaultStartOptions) && name !== "signal") {
+  const entries = Object.entries(options);
+  for (const [name] of entries) {
+    if (!Object.hasOwn(defaultStartOptions, name) && name !== "signal") {
       throw new TypeError(`There is no option "${name}"`);
     }
   }
+  const set = Object.fromEntries(entries.filter(([, value]) => value !== undefined));
+  const given: EngineOptions = { ...defaultStartOptions, ...set };
   if (given.libraryPath !== null && typeof given.libraryPath !== "string") {
     throw new TypeError("libraryPath must be a string or null");
   }
@@ -138,6 +147,6 @@ export function checkOptions(options: Partial<EngineOptions>): CheckedOptions {
     traceSip: checkTraceSip(given.traceSip),
     rtpPortRange: checkRtpPortRange(given.rtpPortRange),
     codecs: checkCodecs(given.codecs),
-    incomingRequests: new Set([...given.incomingRequests].map(checkIncomingMethod)),
+    incomingRequests: checkIncomingMethods(given.incomingRequests),
   };
 }

@@ -115,7 +115,7 @@ export class IncomingRequest implements NativeObject {
     }
     const type = contentType === null ? "" : new ContentTypeHeader(contentType).body;
     const args = writeHeaders(new Writer().text(reason ?? ""), extraHeaders)
-      .text(type).bytes(body === null ? new Uint8Array() : encodeBody(body));
+      .text(type).bytes(body === null ? noBytes : encodeBody(body));
     const status = running().sc_incoming_request_answer(this.#serial, code, args.block, args.size);
     // From here on it is answered, or nobody is left to answer to.
     this.#end(code, reason, extraHeaders, body);
@@ -164,6 +164,7 @@ export class IncomingRequest implements NativeObject {
 }
 
 const encoder = new TextEncoder();
+const noBytes = new Uint8Array();
 
 onBirth(records.SC_RECORD_INCOMING_REQUEST, (serial: number, timestamp: Date, reader: Reader) => {
   const { message, peerAddress } = readPeerMessage(reader);
@@ -171,8 +172,13 @@ onBirth(records.SC_RECORD_INCOMING_REQUEST, (serial: number, timestamp: Date, re
   hold(serial, request);
   post("SIPIncomingRequestGotRequest", request, {
     method: message?.method ?? "",
-    requestUri: message?.requestUri ?? null,
+    // Decoded when somebody reads them, and once.
+    get requestUri() {
+      return message?.requestUri ?? null;
+    },
     headers: message?.headers ?? emptyHeaderMap,
-    body: message?.body ?? null,
+    get body() {
+      return message?.body ?? null;
+    },
   }, { timestamp });
 });

@@ -30,6 +30,7 @@ import type {
   InvitationStateChange,
   InvitationSubState,
 } from "./invitation_notifications.ts";
+import { lazy } from "./lazy.ts";
 import type { NativeObject } from "./native_object.ts";
 import { notificationsOf } from "./notification.ts";
 import type { NotificationStream } from "./notification_stream.ts";
@@ -97,21 +98,22 @@ const inv = { CALLING: 1, EARLY: 3, CONNECTING: 4, CONFIRMED: 5, DISCONNECTED: 6
 const originators: readonly InvitationOriginator[] = [null, "local", "remote"];
 
 /** A change as its cause tells it; the rest stands in the object. */
-type Cause = Pick<
-  InvitationStateChange,
-  "originator" | "method" | "requestUri" | "code" | "reason" | "headers" | "body" | "disconnectReason"
->;
+interface Cause
+  extends Pick<InvitationStateChange, "originator" | "method" | "code" | "reason" | "disconnectReason"> {
+  /** Its URI, headers and body. */
+  readonly message: SIPMessage | null;
+}
 
 const noCause: Cause = {
   originator: null,
   method: null,
-  requestUri: null,
   code: null,
   reason: null,
-  headers: emptyHeaderMap,
-  body: null,
   disconnectReason: null,
+  message: null,
 };
+
+const nothing = (): null => null;
 
 /** A record of a change of the session in C. */
 interface NativeChange {
@@ -141,21 +143,22 @@ export class Invitation implements NativeObject {
   #subState: InvitationSubState = null;
   #direction: "incoming" | "outgoing" | null = null;
   #credentials: FrozenCredentials | null = null;
-  #requestUri: FrozenSIPURI | null = null;
-  #fromHeader: FrozenFromHeader | null = null;
-  #toHeader: FrozenToHeader | null = null;
+  // What stands in messages is parsed when somebody asks: these are functions.
+  #requestUri: () => FrozenSIPURI | null = nothing;
+  #fromHeader: () => FrozenFromHeader | null = nothing;
+  #toHeader: () => FrozenToHeader | null = nothing;
   #routeHeader: FrozenRouteHeader | null = null;
-  #localContactHeader: FrozenContactHeader | null = null;
-  #remoteContactHeader: FrozenContactHeader | null = null;
+  #localContactHeader: () => FrozenContactHeader | null = nothing;
+  #remoteContactHeader: () => FrozenContactHeader | null = nothing;
   #callId: string | null = null;
   #localTag: string | null = null;
-  #remoteTag: string | null = null;
+  #remoteTag: () => string | null = nothing;
   #transport: TransportName | null = null;
   #remoteUserAgent: string | null = null;
   #peerAddress: EndpointAddress | null = null;
   #proposedLocal: FrozenSDPSession | null = null;
-  #proposedRemote: FrozenSDPSession | null = null;
-  #activeLocal: FrozenSDPSession | null = null;
+  #proposedRemote: () => FrozenSDPSession | null = nothing;
+  #activeLocal: () => FrozenSDPSession | null = nothing;
   #activeRemote: FrozenSDPSession | null = null;
   /** A description of ours went out with a provisional response: it was the answer. */
   #hasAnswered = false;
@@ -195,27 +198,27 @@ export class Invitation implements NativeObject {
 
   /** The request URI of the INVITE. */
   get requestUri(): FrozenSIPURI | null {
-    return this.#requestUri;
+    return this.#requestUri();
   }
 
   /** The From header of the INVITE, with its tag. */
   get fromHeader(): FrozenFromHeader | null {
-    return this.#fromHeader;
+    return this.#fromHeader();
   }
 
   /** The To header of the INVITE; with the tag once the call is answered. */
   get toHeader(): FrozenToHeader | null {
-    return this.#toHeader;
+    return this.#toHeader();
   }
 
   /** From or To, whichever is ours. */
   get localIdentity(): FrozenFromHeader | FrozenToHeader | null {
-    return this.#direction === "incoming" ? this.#toHeader : this.#fromHeader;
+    return this.#direction === "incoming" ? this.toHeader : this.fromHeader;
   }
 
   /** From or To, whichever is the peer's. */
   get remoteIdentity(): FrozenFromHeader | FrozenToHeader | null {
-    return this.#direction === "incoming" ? this.#fromHeader : this.#toHeader;
+    return this.#direction === "incoming" ? this.fromHeader : this.toHeader;
   }
 
   /** The route of an outgoing call. */
@@ -225,12 +228,12 @@ export class Invitation implements NativeObject {
 
   /** The Contact that we gave. */
   get localContactHeader(): FrozenContactHeader | null {
-    return this.#localContactHeader;
+    return this.#localContactHeader();
   }
 
   /** The Contact that the peer gave last. */
   get remoteContactHeader(): FrozenContactHeader | null {
-    return this.#remoteContactHeader;
+    return this.#remoteContactHeader();
   }
 
   /** The Call-ID, readable after the end too. */
@@ -241,7 +244,7 @@ export class Invitation implements NativeObject {
   /** The dialog; null before there is one. */
   get dialogId(): DialogID | null {
     if (this.#callId === null || this.#localTag === null) return null;
-    return new DialogID(this.#callId, this.#localTag, this.#remoteTag);
+    return new DialogID(this.#callId, this.#localTag, this.#remoteTag());
   }
 
   /** What carries the call. */
@@ -261,10 +264,15 @@ export class Invitation implements NativeObject {
 
   /** Offer and answer as they stand now. */
   get sdp(): InvitationSDP {
+    const [proposedRemote, activeLocal] = [this.#proposedRemote, this.#activeLocal];
     return {
       proposedLocal: this.#proposedLocal,
-      proposedRemote: this.#proposedRemote,
-      activeLocal: this.#activeLocal,
+      get proposedRemote() {
+        return proposedRemote();
+      },
+      get activeLocal() {
+        return activeLocal();
+      },
       activeRemote: this.#activeRemote,
     };
   }
@@ -322,11 +330,11 @@ export class Invitation implements NativeObject {
     );
     this.#begin(serial, "outgoing");
     this.#credentials = credentials;
-    this.#requestUri = requestUri;
-    this.#fromHeader = fromHeader;
-    this.#toHeader = toHeader;
+    this.#requestUri = () => requestUri;
+    this.#fromHeader = () => fromHeader;
+    this.#toHeader = () => toHeader;
     this.#routeHeader = routeHeader;
-    this.#localContactHeader = contactHeader;
+    this.#localContactHeader = () => contactHeader;
     this.#transport = route.transport;
     this.#proposedLocal = sdp;
     if (timeout !== null) this.#timer = setTimeout(() => this.#giveUp(), timeout * 1000);
@@ -389,7 +397,7 @@ export class Invitation implements NativeObject {
       this.#proposedLocal = proposed;
       throw error;
     }
-    if (contactHeader) this.#localContactHeader = contactHeader;
+    if (contactHeader) this.#localContactHeader = () => contactHeader;
     if (sdp) this.#hasAnswered = true;
     if (code >= 200) this.#finalSent = true;
   }
@@ -476,7 +484,8 @@ export class Invitation implements NativeObject {
     const code = reader.u32();
     const reason = reader.text();
     this.#localTag = reader.text() || this.#localTag;
-    this.#remoteTag = reader.text() || this.#remoteTag;
+    const remoteTag = reader.text();
+    if (remoteTag) this.#remoteTag = () => remoteTag;
     const peer = readPeerMessage(reader);
     const originator = originators[reader.u8()] ?? null;
     const message = this.#heard(peer);
@@ -492,13 +501,15 @@ export class Invitation implements NativeObject {
 
   /** What the attributes take from a message of the peer's. */
   #learn(message: SIPMessage): void {
-    const contact = message.headers.get("Contact");
-    if (contact instanceof FrozenContactHeader) this.#remoteContactHeader = contact;
+    if (message.headers.has("Contact")) {
+      const before = this.#remoteContactHeader();
+      this.#remoteContactHeader = () => message.contact ?? before;
+    }
     const agent = message.headers.text("User-Agent") ?? message.headers.text("Server");
     if (agent !== null) this.#remoteUserAgent = agent;
-    const to = message.headers.get("To");
-    if (this.#direction === "outgoing" && !message.isRequest && to instanceof FrozenToHeader) {
-      this.#toHeader = to;
+    if (this.#direction === "outgoing" && !message.isRequest) {
+      const before = this.#toHeader();
+      this.#toHeader = () => message.to ?? before;
     }
   }
 
@@ -532,15 +543,15 @@ export class Invitation implements NativeObject {
 
   /** The identity of ours carries the tag of the dialog. */
   #nameDialog(): void {
-    if (this.#direction === "outgoing") {
-      this.#fromHeader = tagged(FrozenFromHeader, this.#fromHeader, this.#localTag);
-    } else this.#toHeader = tagged(FrozenToHeader, this.#toHeader, this.#localTag);
+    const [from, to, tag] = [this.#fromHeader, this.#toHeader, this.#localTag];
+    if (this.#direction === "outgoing") this.#fromHeader = lazy(() => tagged(FrozenFromHeader, from(), tag));
+    else this.#toHeader = lazy(() => tagged(FrozenToHeader, to(), tag));
   }
 
   #confirmed(change: NativeChange, time: Date): void {
     // Without an answer there is no media, and no call (RFC 3261, section 13.2.2.4); nor is there one that somebody
     // wants when the 200 has crossed our CANCEL.
-    if (this.#hasCancelled || (!this.#ending && this.#activeLocal === null)) {
+    if (this.#hasCancelled || (!this.#ending && this.#activeRemote === null)) {
       this.#hangUp();
       return;
     }
@@ -616,7 +627,7 @@ export class Invitation implements NativeObject {
     if (this.#engineStopping && change.cause.method !== "BYE") return "engine stopped";
     if (this.#timedOut) return "timeout";
     if (change.cause.originator === "remote") {
-      return (change.cause.method && reasonText(change.cause)) || "user request";
+      return (change.cause.method && reasonText(change.cause.message)) || "user request";
     }
     if (change.cause.originator === "local") return "user request";
     return code === 408 ? "timeout" : reason;
@@ -624,21 +635,26 @@ export class Invitation implements NativeObject {
 
   #negotiated(reader: Reader, time: Date): void {
     const status = reader.i32();
-    const local = FrozenSDPSession.tryParse(reader.text());
-    const remote = FrozenSDPSession.tryParse(reader.text());
+    const localText = reader.text();
+    // As the peer wrote it, where we have that: PJSIP drops what it does not know.
+    const remote = this.#proposedRemote() ?? FrozenSDPSession.tryParse(reader.text());
     if (this.#ending || this.#state === "disconnected") return;
-    if (status === 0 && local && remote) {
-      this.#proposedLocal = this.#proposedRemote = null;
+    if (status === 0 && remote) {
+      const local = lazy(() => FrozenSDPSession.parse(localText));
+      this.#proposedLocal = null;
+      this.#proposedRemote = nothing;
       this.#activeLocal = local;
       this.#activeRemote = remote;
       post("SIPInvitationGotSDPUpdate", this, {
         succeeded: true,
-        localSdp: local,
+        get localSdp() {
+          return local();
+        },
         remoteSdp: remote,
         error: null,
       }, { timestamp: time });
     } else {
-      if (this.#direction === "outgoing") this.#proposedLocal = this.#proposedRemote = null;
+      if (this.#direction === "outgoing") this.#proposedLocal = null;
       post("SIPInvitationGotSDPUpdate", this, {
         succeeded: false,
         localSdp: null,
@@ -655,13 +671,25 @@ export class Invitation implements NativeObject {
     if (state === prevState && state !== "early") return;
     this.#state = state;
     if (state !== "connected") this.#subState = null;
+    const { originator, method, code, reason, disconnectReason, message } = cause;
     const unheard = state === "incoming" ? () => this.#nobodyListens() : undefined;
     post("SIPInvitationChangedState", this, {
       prevState,
       prevSubState,
       state,
       subState: this.#subState,
-      ...cause,
+      originator,
+      method,
+      get requestUri() {
+        return message?.requestUri ?? null;
+      },
+      code,
+      reason,
+      headers: message?.headers ?? emptyHeaderMap,
+      get body() {
+        return message?.body ?? null;
+      },
+      disconnectReason,
     }, { timestamp: time, ...(unheard ? { unheard } : {}) });
   }
 
@@ -674,7 +702,8 @@ export class Invitation implements NativeObject {
     this.#unlisten();
     if (this.#serial !== null) release(this.#serial, this);
     this.#serial = null;
-    this.#proposedLocal = this.#proposedRemote = null;
+    this.#proposedLocal = null;
+    this.#proposedRemote = nothing;
     this.#became("disconnected", cause, time);
     endSender(this);
   }
@@ -698,23 +727,22 @@ export class Invitation implements NativeObject {
       const invitation = new Invitation();
       invitation.#begin(serial as Serial<"invitation">, "incoming");
       invitation.#localTag = reader.text();
-      invitation.#localContactHeader = FrozenContactHeader.tryParse(reader.text());
+      const contact = reader.text();
+      invitation.#localContactHeader = lazy(() => FrozenContactHeader.tryParse(contact));
       const message = invitation.#heard(readPeerMessage(reader));
       invitation.#came(message, time);
     });
   }
 
   #came(message: SIPMessage | null, time: Date): void {
-    const from = message?.headers.get("From");
-    const to = message?.headers.get("To");
-    this.#requestUri = message?.requestUri ?? null;
-    this.#fromHeader = from instanceof FrozenFromHeader ? from : null;
-    this.#toHeader = to instanceof FrozenToHeader ? to : null;
-    this.#callId = message?.headers.text("Call-ID") ?? null;
-    this.#remoteTag = this.#fromHeader?.tag ?? null;
     if (message) {
+      this.#requestUri = () => message.requestUri;
+      this.#fromHeader = () => message.from;
+      this.#toHeader = () => message.to;
+      this.#callId = message.headers.text("Call-ID");
+      this.#remoteTag = () => message.from?.tag ?? null;
       this.#learn(message);
-      this.#proposedRemote = sdpOf(message);
+      this.#proposedRemote = lazy(() => sdpOf(message));
     }
     this.#became("incoming", message ? causeOf(message, "remote") : noCause, time);
   }
@@ -724,17 +752,15 @@ function causeOf(message: SIPMessage, originator: InvitationOriginator): Cause {
   return {
     originator,
     method: message.method,
-    requestUri: message.requestUri,
     code: message.code,
     reason: message.reason,
-    headers: message.headers,
-    body: message.body,
     disconnectReason: null,
+    message,
   };
 }
 
 /** The text of a Reason header (RFC 3326), null when there is none. */
-function reasonText(message: Pick<SIPMessage, "headers"> | null): string | null {
+function reasonText(message: SIPMessage | null): string | null {
   const reason = message?.headers.get("Reason");
   return reason && "text" in reason && typeof reason.text === "string" && reason.text ? reason.text : null;
 }

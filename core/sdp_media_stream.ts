@@ -11,8 +11,8 @@ import { MediaCodec } from "./media_codec.ts";
 import { orNull, parsing } from "./parsing.ts";
 import {
   type BaseSDPAttribute,
+  FrozenSDPAttribute,
   FrozenSDPAttributeList,
-  SDPAttribute,
   SDPAttributeList,
 } from "./sdp_attribute.ts";
 import { type BaseSDPBandwidthInfo, FrozenSDPBandwidthInfo, SDPBandwidthInfo } from "./sdp_bandwidth_info.ts";
@@ -382,6 +382,8 @@ export function copyConnection(
 ): BaseSDPConnection | null {
   if (connection === null) return null;
   checkInstance(connection, BaseSDPConnection, "connection");
+  // What never changes is shared, here and below.
+  if (frozen && connection instanceof FrozenSDPConnection) return connection;
   return frozen ? FrozenSDPConnection.from(connection) : SDPConnection.from(connection);
 }
 
@@ -389,7 +391,8 @@ export function copyAttributes(
   attributes: Iterable<BaseSDPAttribute>,
   frozen: boolean,
 ): SDPAttributeList | FrozenSDPAttributeList {
-  return frozen ? new FrozenSDPAttributeList(attributes) : new SDPAttributeList(attributes);
+  if (!frozen) return new SDPAttributeList(attributes);
+  return attributes instanceof FrozenSDPAttributeList ? attributes : new FrozenSDPAttributeList(attributes);
 }
 
 export function copyBandwidthInfo(
@@ -397,8 +400,12 @@ export function copyBandwidthInfo(
   frozen: boolean,
 ): BaseSDPBandwidthInfo[] {
   return frozen
-    ? new FrozenList([...bandwidthInfo].map((info) => FrozenSDPBandwidthInfo.from(info)))
+    ? new FrozenList([...bandwidthInfo].map(freezeBandwidthInfo))
     : [...bandwidthInfo].map((info) => SDPBandwidthInfo.from(info));
+}
+
+function freezeBandwidthInfo(info: BaseSDPBandwidthInfo): FrozenSDPBandwidthInfo {
+  return info instanceof FrozenSDPBandwidthInfo ? info : FrozenSDPBandwidthInfo.from(info);
 }
 
 function copyFormats(formats: Iterable<string>, frozen: boolean): string[] {
@@ -435,7 +442,7 @@ function positional(
   };
 }
 
-/** The media section in these lines, of which the first must be its "m=". */
+/** The media section in these lines, of which the first must be its "m="; its parts are frozen. */
 export function mediaStreamInit(lines: readonly SDPLine[]): SDPMediaStreamInit {
   const [first, ...rest] = lines;
   const words = first?.type === "m" ? first.value.split(/[ \t]+/).filter(Boolean) : [];
@@ -450,8 +457,8 @@ export function mediaStreamInit(lines: readonly SDPLine[]): SDPMediaStreamInit {
     portCount: Number(ports[2] ?? 1),
     formats: words.slice(3),
     info: firstValue(rest, "i") ?? null,
-    connection: connection === undefined ? null : SDPConnection.parse(connection),
-    attributes: allValues(rest, "a").map((value) => SDPAttribute.parse(value)),
-    bandwidthInfo: allValues(rest, "b").map((value) => SDPBandwidthInfo.parse(value)),
+    connection: connection === undefined ? null : FrozenSDPConnection.parse(connection),
+    attributes: allValues(rest, "a").map((value) => FrozenSDPAttribute.parse(value)),
+    bandwidthInfo: allValues(rest, "b").map((value) => FrozenSDPBandwidthInfo.parse(value)),
   };
 }

@@ -11,20 +11,20 @@ import { equalItems, FrozenList } from "./frozen.ts";
 import { orNull, parsing } from "./parsing.ts";
 import {
   type BaseSDPAttribute,
+  FrozenSDPAttribute,
   type FrozenSDPAttributeList,
-  SDPAttribute,
   type SDPAttributeList,
 } from "./sdp_attribute.ts";
 import {
   type BaseSDPBandwidthInfo,
-  type FrozenSDPBandwidthInfo,
-  SDPBandwidthInfo,
+  FrozenSDPBandwidthInfo,
+  type SDPBandwidthInfo,
 } from "./sdp_bandwidth_info.ts";
 import {
   addressTypeOf,
   type BaseSDPConnection,
-  type FrozenSDPConnection,
-  SDPConnection,
+  FrozenSDPConnection,
+  type SDPConnection,
 } from "./sdp_connection.ts";
 import { allValues, firstValue, parseLines, type SDPLine } from "./sdp_lines.ts";
 import {
@@ -426,8 +426,12 @@ export class FrozenSDPSession extends BaseSDPSession {
 
 function copyMedia(media: Iterable<BaseSDPMediaStream>, frozen: boolean): BaseSDPMediaStream[] {
   return frozen
-    ? new FrozenList([...media].map((stream) => FrozenSDPMediaStream.from(stream)))
+    ? new FrozenList([...media].map(freezeMedia))
     : [...media].map((stream) => SDPMediaStream.from(stream));
+}
+
+function freezeMedia(stream: BaseSDPMediaStream): FrozenSDPMediaStream {
+  return stream instanceof FrozenSDPMediaStream ? stream : FrozenSDPMediaStream.from(stream);
 }
 
 function ntpSeconds(): number {
@@ -446,6 +450,7 @@ function checkTime(value: unknown, argument: string): number {
   return checkInteger(value, argument, 0, Number.MAX_SAFE_INTEGER);
 }
 
+/** Its parts are frozen: a frozen session takes them as they are. */
 function sessionInit(lines: readonly SDPLine[]): SDPSessionInit {
   const starts = lines.flatMap((line, index) => line.type === "m" ? [index] : []);
   const session = lines.slice(0, starts[0]);
@@ -457,12 +462,12 @@ function sessionInit(lines: readonly SDPLine[]): SDPSessionInit {
     ...parseOrigin(firstValue(session, "o")),
     name: firstValue(session, "s") ?? " ",
     info: firstValue(session, "i") ?? null,
-    connection: connection === undefined ? null : SDPConnection.parse(connection),
+    connection: connection === undefined ? null : FrozenSDPConnection.parse(connection),
     ...parseTimes(firstValue(session, "t") ?? "0 0"),
-    attributes: allValues(session, "a").map((value) => SDPAttribute.parse(value)),
-    bandwidthInfo: allValues(session, "b").map((value) => SDPBandwidthInfo.parse(value)),
+    attributes: allValues(session, "a").map((value) => FrozenSDPAttribute.parse(value)),
+    bandwidthInfo: allValues(session, "b").map((value) => FrozenSDPBandwidthInfo.parse(value)),
     media: starts.map((start, index) => {
-      return new SDPMediaStream(mediaStreamInit(lines.slice(start, starts[index + 1])));
+      return new FrozenSDPMediaStream(mediaStreamInit(lines.slice(start, starts[index + 1])));
     }),
   };
 }

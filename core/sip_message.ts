@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import { type Body, decodeBody } from "./body.ts";
 import { decodeText, emptyHeaderMap, type HeaderMap, headerMapFrom } from "./header_map.ts";
-import { FrozenContentTypeHeader } from "./headers.ts";
+import { FrozenContactHeader, FrozenContentTypeHeader, FrozenFromHeader, FrozenToHeader } from "./headers.ts";
 import { FrozenSIPURI } from "./uri.ts";
 
 /** The first line of a message. What is no such line at all has the method "". */
@@ -80,6 +80,24 @@ export class SIPMessage {
   get contentType(): FrozenContentTypeHeader | null {
     const header = this.headers.get("Content-Type");
     return header instanceof FrozenContentTypeHeader ? header : null;
+  }
+
+  /** The From header, null when there is none or it is malformed. */
+  get from(): FrozenFromHeader | null {
+    const header = this.headers.get("From");
+    return header instanceof FrozenFromHeader ? header : null;
+  }
+
+  /** The To header, null when there is none or it is malformed. */
+  get to(): FrozenToHeader | null {
+    const header = this.headers.get("To");
+    return header instanceof FrozenToHeader ? header : null;
+  }
+
+  /** The first Contact header, null when there is none or it is malformed. */
+  get contact(): FrozenContactHeader | null {
+    const header = this.headers.get("Contact");
+    return header instanceof FrozenContactHeader ? header : null;
   }
 
   /** The body as the application gets it, null when there is none. */

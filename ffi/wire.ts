@@ -16,7 +16,7 @@ export function cstring(text: string): CString {
 
 /** Writes an argument block. */
 export class Writer {
-  #bytes: Uint8Array<ArrayBuffer> = new Uint8Array(1024);
+  #bytes: Uint8Array<ArrayBuffer> = new Uint8Array(256);
   #view: DataView = new DataView(this.#bytes.buffer);
   #size = 0;
 
@@ -50,7 +50,12 @@ export class Writer {
   }
 
   text(value: string): this {
-    return this.bytes(encoder.encode(value));
+    // A UTF-16 unit never takes more than three bytes.
+    const at = this.#reserve(4 + value.length * 3);
+    const { written } = encoder.encodeInto(value, this.#bytes.subarray(at + 4));
+    this.#view.setUint32(at, written, true);
+    this.#size = at + 4 + written;
+    return this;
   }
 
   bytes(value: Uint8Array): this {

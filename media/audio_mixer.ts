@@ -14,7 +14,7 @@ export interface MixerSource {
 
 /** What the constructor takes beside the devices. */
 export interface AudioMixerOptions {
-  /** Hz, a multiple of 50. Default 16000. */
+  /** Hz, a multiple of 50, at most 65500. Default 16000. */
   sampleRate?: number;
   /** The echo canceller's tail in ms; 0: none. It works on devices only. Default 200. */
   ecTailLength?: number;
@@ -67,7 +67,7 @@ export class AudioMixer implements NativeObject {
     checkDevice(inputDevice, "inputDevice");
     checkDevice(outputDevice, "outputDevice");
     const { sampleRate = 16000, ecTailLength = 200, slotCount = 254 } = options;
-    this.sampleRate = checkInteger(sampleRate, "sampleRate", 50, 192000);
+    this.sampleRate = checkInteger(sampleRate, "sampleRate", 50, 65500);
     if (sampleRate % 50 !== 0) throw new RangeError(`sampleRate must be a multiple of 50, got ${sampleRate}`);
     this.#ecTailLength = checkInteger(ecTailLength, "ecTailLength", 0, 10000);
     this.slotCount = checkInteger(slotCount, "slotCount", 1, 30000);

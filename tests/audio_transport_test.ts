@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { assert, assertEquals, assertGreater, assertLess, assertThrows } from "@std/assert";
-import { deadline } from "@std/async";
+import { deadline, delay } from "@std/async";
 import {
   AudioMixer,
   AudioTransport,
@@ -33,9 +33,12 @@ const codecs: readonly (readonly [name: string, clockRate: number, least: number
   ["PCMA", 8000, 0.9],
   ["G722", 16000, 0.9],
   ["GSM", 8000, 0.7],
-  ["speex", 16000, 0.7],
+  ["speex", 32000, 0.7],
   ["opus", 48000, 0.9],
 ];
+
+/** Not the default's, where other programs may be. */
+const rtpPortRange = [41300, 41699] as const;
 
 describe("AudioTransport", () => {
   const sound = makeSound("callee", { seconds: 2 });
@@ -45,7 +48,7 @@ describe("AudioTransport", () => {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "sipcore-audio-"));
     await writeWav(file("sound.wav"), sound);
-    await startEngine();
+    await startEngine({ rtpPortRange });
   });
 
   after(async () => {
@@ -62,6 +65,25 @@ describe("AudioTransport", () => {
       const match = correlate(sound, await readWav(await play(pair, name)));
       assertGreater(match.median, least, `${name}: ${match.median}`);
     }));
+  });
+
+  it("AudioTransport hears a peer that sends before it starts", async () => {
+    using mixer = new AudioMixer(null, null);
+    using peer = await silentPeer();
+    // Whoever answers sends at once, and his packets wait in the socket: the reader must get past them each time.
+    for (let round = 1; round <= 200; round++) {
+      using transport = openTransport();
+      const audio = new AudioTransport(mixer, transport, { codecs: ["PCMU"] });
+      const offer = new SDPSession("127.0.0.1", { media: [audio.getLocalMedia(true)] });
+      for (let number = 1; number <= 3; number++) await peer.send(number, transport.localRtpPort!);
+      audio.start(offer, peer.answer(offer));
+      for (let number = 4; audio.statistics!.rx.packets < 6; number++) {
+        assertLess(number, 1000, `nothing is heard in round ${round}`);
+        await peer.send(number, transport.localRtpPort!);
+        await delay(1);
+      }
+      audio.stop();
+    }
   });
 
   it("AudioTransport has its attributes before, while and after it is active", () => {
@@ -125,7 +147,7 @@ describe("AudioTransport", () => {
       const { connection } = offer.media[0]!;
       const media = new SDPMediaStream("audio", port, "RTP/AVP", { formats, connection });
       const answer = new SDPSession("127.0.0.1", { media: [media] });
-      assertThrows(() => audio.start(offer, answer), kind, "Could not start");
+      assertThrows(() => audio.start(offer, answer), kind, "Could not");
       assertEquals([audio.isActive, audio.slot, mixer.usedSlotCount], [false, null, 0]);
     }
   });
@@ -174,7 +196,6 @@ describe("AudioTransport", () => {
     assertEquals(right.rx.bytes, right.rx.packets * 160);
     assertLess(Math.abs(left.tx.packets - right.rx.packets), 5);
     assertEquals([right.rx.packetsLost, right.rx.packetsDuplicate, right.rx.burstLoss], [0, 0, false]);
-    assertEquals(right.rx.jitter.count > 0, true);
     assert(right.mos !== null && right.mos > 3 && right.mos <= 4.5, `${right.mos}`);
     const { remoteRtpPortReceived } = pair.left.transport;
     assert(remoteRtpPortReceived === null || remoteRtpPortReceived === pair.right.transport.localRtpPort);
@@ -343,7 +364,7 @@ describe("AudioTransport", () => {
     assertThrows(() => pair.left.sendDtmf("1"), SIPCoreInvalidStateError);
     assertThrows(() => pair.left.getLocalMedia(true), SIPCoreInvalidStateError);
     pair[Symbol.dispose]();
-    await startEngine();
+    await startEngine({ rtpPortRange });
   });
 
   /** Plays the sound from left to right; gives the recording's path. */
@@ -361,8 +382,14 @@ describe("AudioTransport", () => {
   }
 });
 
-/** Takes RTP and sends none. */
-async function silentPeer(): Promise<Disposable & { answer(offer: SDPSession): SDPSession }> {
+interface SilentPeer extends Disposable {
+  answer(offer: SDPSession): SDPSession;
+  /** Sends one packet of PCMU, after all. */
+  send(number: number, port: number): Promise<void>;
+}
+
+/** Takes RTP and sends none by itself. */
+async function silentPeer(): Promise<SilentPeer> {
   const socket = createSocket("udp4");
   await new Promise<void>((bound) => socket.bind(0, "127.0.0.1", bound));
   return {
@@ -370,6 +397,15 @@ async function silentPeer(): Promise<Disposable & { answer(offer: SDPSession): S
       const media = SDPMediaStream.from(offer.media[0]!);
       media.port = socket.address().port;
       return new SDPSession("127.0.0.1", { media: [media] });
+    },
+    send: (number, port) => {
+      const packet = new Uint8Array(172).fill(0xff);
+      const view = new DataView(packet.buffer);
+      view.setUint16(0, 0x8000);
+      view.setUint16(2, number);
+      view.setUint32(4, number * 160);
+      view.setUint32(8, 0x5ead);
+      return new Promise((sent) => socket.send(packet, port, "127.0.0.1", () => sent()));
     },
     [Symbol.dispose]: () => void socket.close(),
   };

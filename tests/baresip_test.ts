@@ -9,17 +9,16 @@ import { openedLibrary } from "../ffi/library.ts";
 import {
   AudioMixer,
   Engine,
-  FromHeader,
-  Invitation,
+  type Invitation,
   NotificationCenter,
-  RouteHeader,
-  SIPURI,
-  ToHeader,
+  RecordingWaveFile,
+  WaveFile,
 } from "../mod.ts";
 import { correlate } from "../scripts/correlation.ts";
 import { makeSound } from "../scripts/make-sounds.ts";
 import { readWav, writeWav } from "../scripts/wav.ts";
 import { Baresip, skipWithoutBaresip } from "./support/baresip.ts";
+import { callPort } from "./support/calls.ts";
 import { SoundPath } from "./support/sound_path.ts";
 
 const ours = makeSound("caller", { sampleRate: 8000, seconds: 4 });
@@ -57,10 +56,17 @@ describe("AudioTransport and baresip", { skip: skipWithoutBaresip }, () => {
 
   /** Talks from the answer until our sound is over, then hangs up, and compares what both have heard. */
   async function talk(invitation: Invitation, path: SoundPath, codec: string): Promise<void> {
-    const { data } = await deadline(center.once("SIPInvitationGotSDPUpdate", { sender: invitation }), 10_000);
-    if (!data.succeeded) throw new Error(data.error);
-    await path.play(data.localSdp, data.remoteSdp);
-    assertEquals(path.codec, codec);
+    await deadline(path.open(invitation), 10_000);
+    assertEquals(path.audio.codec, codec);
+    using recorder = new RecordingWaveFile(mixer, files.record);
+    using player = new WaveFile(mixer, files.play);
+    recorder.start();
+    mixer.connectSlots(path.audio, recorder);
+    const played = player.notifications("WaveFileDidFinishPlaying").next();
+    player.start();
+    mixer.connectSlots(player, path.audio);
+    await deadline(played, 20_000);
+
     const ended = center.once("SIPInvitationChangedState", {
       sender: invitation,
       where: ({ data }) => data.state === "disconnected",
@@ -68,7 +74,7 @@ describe("AudioTransport and baresip", { skip: skipWithoutBaresip }, () => {
     invitation.end();
     await deadline(ended, 10_000);
     await baresip.event("CALL_CLOSED");
-    path[Symbol.dispose]();
+    recorder.stop();
     assertGreater(correlate(ours, await baresip.heard()).median, likeness, "What baresip has heard");
     const heard = await readWav(files.record);
     const said = { ...theirs, samples: theirs.samples.subarray(0, 3.5 * theirs.sampleRate) };
@@ -77,16 +83,8 @@ describe("AudioTransport and baresip", { skip: skipWithoutBaresip }, () => {
 
   it("AudioTransport.start() talks to a baresip that was called", { timeout: 40_000 }, async () => {
     engine.codecs = ["PCMU", "PCMA"];
-    using path = new SoundPath(mixer, files);
-    const uri = new SIPURI({ user: "baresip", host: "127.0.0.1", port: baresip.port });
-    const invitation = new Invitation();
-    invitation.sendInvite({
-      requestUri: uri,
-      fromHeader: new FromHeader(new SIPURI({ user: "sipcore", host: "127.0.0.1" })),
-      toHeader: new ToHeader(uri),
-      routeHeader: RouteHeader.to({ address: "127.0.0.1", port: baresip.port }),
-      sdp: path.sdp,
-    });
+    using path = new SoundPath(mixer);
+    const invitation = callPort(baresip.port, path.sdp);
     await talk(invitation, path, "PCMU");
     assertMatch(invitation.remoteUserAgent ?? "", /^baresip/);
   });
@@ -98,11 +96,11 @@ describe("AudioTransport and baresip", { skip: skipWithoutBaresip }, () => {
     });
     baresip.command("dial", `sip:sipcore@127.0.0.1:${engine.udpPort}`);
     const { sender: invitation } = await deadline(incoming, 10_000);
-    using path = new SoundPath(mixer, files, invitation.sdp.proposedRemote);
+    using path = new SoundPath(mixer, invitation.sdp.proposedRemote);
     invitation.sendResponse(180);
     const talked = talk(invitation, path, "PCMA");
     invitation.sendResponse(200, { sdp: path.sdp });
     await talked;
-    assertEquals(invitation.remoteIdentity?.uri.user, "baresip");
+    assertEquals(invitation.remoteIdentity?.uri.user, "peer");
   });
 });

@@ -97,6 +97,7 @@ describe("Invitation, authentication", () => {
     await peer.next({ method: "ACK" });
     await story.until("connected");
     invitation.end();
+    await story.until("disconnecting");
     challenge(peer, await peer.next({ method: "BYE" }), 407, md5);
     const second = await peer.next({ method: "BYE" });
     const value = header(second, "Proxy-Authorization");

@@ -277,7 +277,7 @@ describe("Invitation, incoming", () => {
     const first = await peer.next({ code: 200 });
     const second = await peer.next({ code: 200 });
     assertEquals(first.text, second.text);
-    assertEquals(invitation.state, "connecting");
+    await story.until("connecting");
     peer.ack(second);
     await story.until("connected");
     invitation.end();

@@ -391,6 +391,44 @@ describe("Invitation, outgoing", () => {
     assertEquals(story.changes.length, 5);
   });
 
+  it("Invitation is one call, however many branches take it", async () => {
+    await using peer = await Peer.open({ keepRetransmissions: true });
+    const { story, invitation, invite } = await callPeer(peer);
+    peer.respond(invite, 180, { toTag: "one", reason: "Ringing" });
+    peer.respond(invite, 180, { toTag: "two", reason: "Ringing" });
+    peer.respond(invite, 200, { toTag: "two", body: sdp });
+    const ack = await peer.next({ method: "ACK" });
+    assertEquals(tagOf(header(ack, "To")), "two");
+    await story.until("connected");
+    // The others come too late: acknowledged, as often as they say it, and hung up.
+    for (const toTag of ["one", "three"]) {
+      peer.respond(invite, 200, { toTag, body: sdp });
+      assertEquals(tagOf(header(await peer.next({ method: "ACK" }), "To")), toTag);
+      const bye = await peer.next({ method: "BYE" });
+      assertEquals(tagOf(header(bye, "To")), toTag);
+      assertEquals(tagOf(header(bye, "From")), tagOf(header(invite, "From")));
+      peer.respond(invite, 200, { toTag, body: sdp });
+      assertEquals(tagOf(header(await peer.next({ method: "ACK" }), "To")), toTag);
+      peer.respond(bye, 200);
+    }
+    assertEquals(invitation.state, "connected");
+    assertEquals(invitation.dialogId?.remoteTag, "two");
+    invitation.end();
+    const bye = await peer.next({ method: "BYE" });
+    assertEquals(tagOf(header(bye, "To")), "two");
+    peer.respond(bye, 200);
+    await story.end();
+    assertEquals(story.changes, [
+      "null -> outgoing",
+      "outgoing -> early",
+      "early -> early",
+      "early -> connecting",
+      "connecting -> connected/normal",
+      "connected/normal -> disconnecting",
+      "disconnecting -> disconnected",
+    ]);
+  });
+
   it("Invitation has the attributes of its call from sendInvite() to after the end", async () => {
     await using peer = await Peer.open();
     const { story, invitation, invite } = await callPeer(peer);
@@ -466,6 +504,20 @@ describe("Invitation, outgoing", () => {
     assertMatch(header(invite, "Allow"), /INVITE.*BYE/);
     peer.respond(invite, 486);
     await story.end();
+  });
+
+  it("Invitation.sendInvite() makes headers of what stands behind the request URI, but for its own", async () => {
+    await using peer = await Peer.open();
+    const uri = (headers: Record<string, string>) =>
+      new SIPURI({ user: "peer", host: "127.0.0.1", port: peer.port, headers });
+    const { story, invite } = await callPeer(peer, { requestUri: uri({ Subject: "by URI" }) });
+    assertEquals([invite.uri, header(invite, "Subject")], [peer.uri, "by URI"]);
+    peer.respond(invite, 486);
+    await story.end();
+    for (const name of ["Call-ID", "Via", "from", "Content-Length"]) {
+      const options = inviteOptions(peer.port, { requestUri: uri({ [name]: "1" }) });
+      assertThrows(() => new Invitation().sendInvite(options), TypeError, name);
+    }
   });
 
   it("Invitation.sendInvite() changes no argument", async () => {

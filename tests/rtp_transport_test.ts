@@ -18,8 +18,11 @@ import {
 import { openTransport } from "./support/audio_pair.ts";
 import { startEngine, stopEngine } from "./support/engine_fixture.ts";
 
+/** Not the default's, where other programs may be. */
+const rtpPortRange = [41100, 41299] as const;
+
 describe("RTPTransport", () => {
-  before(() => startEngine());
+  before(() => startEngine({ rtpPortRange }));
   after(stopEngine);
 
   it("RTPTransport opens nothing before setInit()", () => {
@@ -167,16 +170,12 @@ describe("RTPTransport", () => {
     await (await bind(port + 1))();
   });
 
-  it("RTPTransport writes its part into the offer and leaves the rest, and survives any address", () => {
+  it("RTPTransport leaves what it does not know in the offer, and survives any address", () => {
     using transport = openTransport();
     const offer = session(transport.localRtpPort!);
     offer.media[0]!.attributes.push(new SDPAttribute("x-unknown", "yes"));
     transport.setLocal(offer, 0);
     assertEquals(offer.media[0]!.attributes.getFirst("x-unknown"), "yes");
-    assertMatch(
-      offer.media[0]!.attributes.getFirst("rtcp") ?? "",
-      new RegExp(`^${transport.localRtpPort! + 1}\\b`),
-    );
     for (const address of ["not-an-address.invalid", "256.1.1.1", "x".repeat(300)]) {
       const error = assertThrows(() => transport.setEstablished(offer, session(30000, address), 0));
       assertInstanceOf(error, Error);
@@ -196,7 +195,7 @@ describe("RTPTransport", () => {
     }
     transport.close();
     unopened.close();
-    await startEngine();
+    await startEngine({ rtpPortRange });
   });
 });
 

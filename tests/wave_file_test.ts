@@ -41,7 +41,7 @@ describe("WaveFile", () => {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "sipcore-wave-"));
     await writeWav(file("melody.wav"), melody);
-    await writeWav(file("blip.wav"), { sampleRate: 8000, samples: new Int16Array(800).fill(1000) });
+    await writeWav(file("blïp ♪.wav"), { sampleRate: 8000, samples: new Int16Array(800).fill(1000) });
     await startEngine();
   });
 
@@ -76,7 +76,7 @@ describe("WaveFile", () => {
 
   it("WaveFile plays to its end, tells so once, and plays again", async () => {
     using mixer = new AudioMixer(null, null);
-    using wave = new WaveFile(mixer, file("blip.wav"));
+    using wave = new WaveFile(mixer, file("blïp ♪.wav"));
     using told = observe(wave);
     for (let round = 1; round <= 2; round++) {
       wave.start();
@@ -117,7 +117,7 @@ describe("WaveFile", () => {
   it("WaveFile waits until it is connected", async () => {
     using mixer = new AudioMixer(null, null);
     using wave = new WaveFile(mixer, file("melody.wav"));
-    using blip = new WaveFile(mixer, file("blip.wav"));
+    using blip = new WaveFile(mixer, file("blïp ♪.wav"));
     using recorder = record(mixer, "waited.wav");
     wave.start();
     // Another file that plays meanwhile shows that time has passed.
@@ -132,7 +132,7 @@ describe("WaveFile", () => {
 
   it("WaveFile plays over and over with loop, until it is stopped", async () => {
     using mixer = new AudioMixer(null, null);
-    using wave = new WaveFile(mixer, file("blip.wav"), { loop: true });
+    using wave = new WaveFile(mixer, file("blïp ♪.wav"), { loop: true });
     using long = new WaveFile(mixer, file("melody.wav"));
     using told = observe(wave);
     using recorder = record(mixer, "looped.wav");

@@ -3,6 +3,8 @@
 #include "internal.h"
 
 #define TICKS_PER_SECOND 50
+/* pjmedia_conf_create() of 2.17 fails above, and then frees what it has not made yet. */
+#define MAX_SAMPLE_RATE 65535
 
 struct sc_mixer {
     sc_object object;
@@ -47,6 +49,8 @@ static pj_status_t init(sc_mixer *self, uint32_t sample_rate, uint32_t slot_coun
     unsigned samples = sample_rate / TICKS_PER_SECOND;
     pj_status_t status;
 
+    if (sample_rate < TICKS_PER_SECOND || sample_rate > MAX_SAMPLE_RATE || !slot_count)
+        return PJ_EINVAL;
     self->pool = sc_pool_create("mixer", 4096);
     if (!self->pool)
         return PJ_ENOMEM;

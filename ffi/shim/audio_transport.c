@@ -85,7 +85,7 @@ static pj_status_t init(audio_transport *self, sc_reader *reader)
         status = pjmedia_stream_info_from_sdp(&self->info, self->pool, sc_engine.media, local, remote, index);
     if (status != PJ_SUCCESS)
         return status;
-    self->info.param->setting.vad = silence_detection;
+    self->info.param->setting.vad = silence_detection != 0;
     sends_always = (self->info.dir & PJMEDIA_DIR_ENCODING) && !silence_detection;
     pjmedia_stream_ka_config_default(&self->info.ka_cfg);
     self->info.use_ka = !sends_always;

@@ -67,9 +67,9 @@ static pj_status_t init_process(void)
         status = pjlib_util_init();
     if (status != PJ_SUCCESS)
         return status;
-#if !PJ_POOL_DEBUG
     /* From and To go back as they came, or as the program wrote them: with their port. */
     pjsip_cfg()->endpt.allow_port_in_fromto_hdr = PJ_TRUE;
+#if !PJ_POOL_DEBUG
     policy = pj_pool_factory_default_policy;
 #endif
     policy.callback = on_no_memory;
@@ -319,8 +319,11 @@ static void resolve(pjsip_resolver_t *resolver, pj_pool_t *pool, const pjsip_hos
 /* Bursts beyond the default buffer (92 datagrams) would be lost while the poll thread is busy. */
 static int receive_buffer = 4 * 1024 * 1024;
 
-static void on_transport_state(pjsip_transport *tp, pjsip_transport_state state,
-                               const pjsip_transport_state_info *info)
+/* The transport manager's own, which tells the transactions of a connection that it is lost. */
+static pjsip_tp_state_callback tell_transactions;
+
+static void record_connection(const pjsip_transport *tp, pjsip_transport_state state,
+                              const pjsip_transport_state_info *info)
 {
     sc_record record;
     char local[PJ_INET6_ADDRSTRLEN + 10], remote[PJ_INET6_ADDRSTRLEN + 10], reason[PJ_ERR_MSG_SIZE];
@@ -341,6 +344,14 @@ static void on_transport_state(pjsip_transport *tp, pjsip_transport_state state,
     sc_record_text(&record, remote);
     sc_record_text(&record, reason);
     sc_record_push(&record, false);
+}
+
+static void on_transport_state(pjsip_transport *tp, pjsip_transport_state state,
+                               const pjsip_transport_state_info *info)
+{
+    record_connection(tp, state, info);
+    if (tell_transactions)
+        tell_transactions(tp, state, info);
 }
 
 /* What Via and Contact say of a socket that is bound to all addresses: no name server is asked. */
@@ -477,6 +488,7 @@ static void set_timers(const unsigned ms[4])
 int32_t sc_engine_start(sc_bytes args, uint32_t size)
 {
     static pjsip_ext_resolver resolver = { resolve };
+    static const pjsip_ua_init_param ua = { .on_dlg_forked = sc_fork };
     sc_reader reader = sc_reader_init(args, size);
     pj_str_t address, user_agent;
     unsigned timers[4], i;
@@ -520,11 +532,13 @@ int32_t sc_engine_start(sc_bytes args, uint32_t size)
     STEP("register the user agent", register_module(&identity_module));
     STEP("register the door", register_module(&sc_door_module));
     STEP("initialise transactions", pjsip_tsx_layer_init_module(sc_engine.endpt));
-    STEP("initialise dialogs", pjsip_ua_init_module(sc_engine.endpt, NULL));
+    STEP("initialise dialogs", pjsip_ua_init_module(sc_engine.endpt, &ua));
+    STEP("register the forks", register_module(&sc_fork_module));
     STEP("register the core", register_module(&sc_core_module));
     STEP("initialise 100rel", pjsip_100rel_init_module(sc_engine.endpt));
     STEP("initialise invitations", sc_invitation_init());
     STEP("set the user agent", set_identity(&user_agent));
+    tell_transactions = pjsip_tpmgr_get_state_cb(pjsip_endpt_get_tpmgr(sc_engine.endpt));
     pjsip_tpmgr_set_state_cb(pjsip_endpt_get_tpmgr(sc_engine.endpt), on_transport_state);
 
     STEP("create the media endpoint", pjmedia_endpt_create2(&sc_engine.cp.factory, NULL, 1, &sc_engine.media));

@@ -185,6 +185,13 @@ pj_pool_t *sc_pool_create(const char *name, unsigned size);
 /* Allow in a 405; Allow, Accept and Supported in the 200 of an OPTIONS. */
 void sc_add_capabilities(pjsip_tx_data *tdata);
 
+/* ---- fork.c ------------------------------------------------------------------------------------------------------ */
+
+extern pjsip_module sc_fork_module;
+
+/* A response of another branch has come: the dialog that it belongs to, NULL for none. */
+pjsip_dialog *sc_fork(pjsip_dialog *first, pjsip_rx_data *rdata);
+
 /* ---- nouns, as engine.c needs them -------------------------------------------------------------------------------- */
 
 pj_status_t sc_invitation_init(void);

@@ -569,6 +569,9 @@ static pj_status_t end(invitation *self, uint32_t code, sc_reader *reader)
 
     if (inv->state == PJSIP_INV_STATE_DISCONNECTED || (before_answer && !inv->invite_tsx))
         return SC_EGONE;
+    /* A 2xx that waits for the PRACK of a reliable 18x has not been sent: it is taken back. */
+    if (before_answer && inv->role == PJSIP_ROLE_UAS && code < 300)
+        code = PJSIP_SC_DECLINE;
     status = pjsip_inv_end_session(inv, (int)code, NULL, &tdata);
     if (status != PJ_SUCCESS)
         return status;

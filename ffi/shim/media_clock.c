@@ -19,6 +19,24 @@ static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static sc_clock_client clients = { .prev = &clients, .next = &clients };
 static pthread_t thread;
 static bool started, stopping;
+/* Who waits for the mutex outside the clock. */
+static atomic_uint callers;
+
+static void lock(void)
+{
+    atomic_fetch_add(&callers, 1);
+    pthread_mutex_lock(&mutex);
+    atomic_fetch_sub(&callers, 1);
+}
+
+/* A clock that is behind does not sleep: it would have the mutex again before anybody who waits for it wakes up. */
+static void let_callers_go_first(void)
+{
+    static const struct timespec moment = { 0, 20000 };
+
+    while (atomic_load(&callers))
+        nanosleep(&moment, NULL);
+}
 
 static int64_t now_ns(void)
 {
@@ -62,6 +80,7 @@ static void *clock_thread(void *arg)
         if (now_ns() - due > MAX_BEHIND_NS)
             due = now_ns();
         sleep_until(due);
+        let_callers_go_first();
         pthread_mutex_lock(&mutex);
     }
     pthread_mutex_unlock(&mutex);
@@ -82,7 +101,7 @@ void sc_clock_stop(void)
 {
     if (!started)
         return;
-    pthread_mutex_lock(&mutex);
+    lock();
     stopping = true;
     pthread_cond_signal(&changed);
     pthread_mutex_unlock(&mutex);
@@ -92,7 +111,7 @@ void sc_clock_stop(void)
 
 void sc_clock_add(sc_clock_client *client)
 {
-    pthread_mutex_lock(&mutex);
+    lock();
     client->next = &clients;
     client->prev = clients.prev;
     clients.prev->next = client;
@@ -103,7 +122,7 @@ void sc_clock_add(sc_clock_client *client)
 
 void sc_clock_remove(sc_clock_client *client)
 {
-    pthread_mutex_lock(&mutex);
+    lock();
     if (client->next) {
         client->prev->next = client->next;
         client->next->prev = client->prev;
@@ -114,7 +133,7 @@ void sc_clock_remove(sc_clock_client *client)
 
 void sc_clock_hold(void)
 {
-    pthread_mutex_lock(&mutex);
+    lock();
 }
 
 void sc_clock_go_on(void)

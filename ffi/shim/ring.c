@@ -94,6 +94,7 @@ static void write_record(const sc_record *record, double time)
 void sc_ring_push(const sc_record *record, bool droppable)
 {
     struct timespec now;
+    bool rings = false;
     double time;
 
     clock_gettime(CLOCK_REALTIME, &now);
@@ -117,11 +118,13 @@ void sc_ring_push(const sc_record *record, bool droppable)
         write_record(record, time);
     }
     if (!ring.ringing) {
-        ring.ringing = true;
+        ring.ringing = rings = true;
         ring.rings++;
-        pthread_cond_signal(&ring.due);
     }
     pthread_mutex_unlock(&ring.mutex);
+    /* Not under the mutex: who wakes needs it at once. */
+    if (rings)
+        pthread_cond_signal(&ring.due);
 }
 
 int32_t sc_ring_drain(sc_buffer buffer, uint32_t capacity)

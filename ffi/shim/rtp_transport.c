@@ -181,6 +181,20 @@ int32_t sc_rtp_transport_encode(sc_rtp_transport transport, sc_bytes args, uint3
     return sc_writer_done(&writer);
 }
 
+/*
+ * pjmedia 2.17 begins to read before it notes that it has started. A packet that the peer has sent early is taken for
+ * one after the end then, and none is ever read again. Under the transport's lock its reader waits.
+ */
+static pj_status_t start(rtp_transport *self, pjmedia_sdp_session *local, pjmedia_sdp_session *remote, uint32_t index)
+{
+    pj_status_t status;
+
+    pj_grp_lock_acquire(self->media->grp_lock);
+    status = pjmedia_transport_media_start(self->media, self->pool, local, remote, index);
+    pj_grp_lock_release(self->media->grp_lock);
+    return status;
+}
+
 int32_t sc_rtp_transport_establish(sc_rtp_transport transport, sc_bytes args, uint32_t size, uint32_t index)
 {
     sc_reader reader = sc_reader_init(args, size);
@@ -194,7 +208,7 @@ int32_t sc_rtp_transport_establish(sc_rtp_transport transport, sc_bytes args, ui
     if (status == PJ_SUCCESS && (!local || !remote || index >= local->media_count || index >= remote->media_count))
         status = SC_EARGS;
     if (status == PJ_SUCCESS)
-        status = pjmedia_transport_media_start(self->media, self->pool, local, remote, index);
+        status = start(self, local, remote, index);
     give_back(self);
     return status;
 }
@@ -202,17 +216,18 @@ int32_t sc_rtp_transport_establish(sc_rtp_transport transport, sc_bytes args, ui
 int32_t sc_rtp_transport_reset(sc_rtp_transport transport)
 {
     rtp_transport *self = take(transport);
-    pj_status_t status = PJ_SUCCESS;
 
     if (!self)
         return SC_EGONE;
-    if (self->created)
-        status = pjmedia_transport_media_stop(self->media);
+    /*
+     * The sockets are read on: pjmedia_transport_media_stop() does not wait for a reader under way, which would then
+     * begin anew while the next start does the same.
+     */
     self->created = false;
     if (self->pool) {
         pj_pool_release(self->pool);
         self->pool = NULL;
     }
     give_back(self);
-    return status;
+    return PJ_SUCCESS;
 }

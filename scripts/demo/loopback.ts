@@ -44,18 +44,23 @@ export async function runLoopback(options: DemoOptions, company: Company): Promi
   await dismiss(stage, parties);
   stage.close();
   problem ??= stage.failure;
-  const verdicts = [
-    await judge("callee", caller.play, callee.record),
-    await judge("caller", callee.play, caller.record),
-  ];
+  const reports = reportsOf(stage);
+  if (problem !== null && reports.caller === undefined && reports.callee === undefined) {
+    screen.line(screen.paint("red", `  ${problem}`));
+    return 1;
+  }
   screen.line();
-  for (const line of callLines(reportsOf(stage), screen.paint)) screen.line(line);
+  for (const line of callLines(reports, screen.paint)) screen.line(line);
   if (stage.lostMessages > 0) screen.line(`  SIP messages that did not arrive: ${stage.lostMessages}`);
   screen.line();
   if (signal.aborted) {
     screen.line("  Interrupted: the recordings were not judged.");
     return 130;
   }
+  const verdicts = [
+    await judge("callee", caller.play, callee.record),
+    await judge("caller", callee.play, caller.record),
+  ];
   for (const line of verdictLines(verdicts, screen.paint, company.show)) screen.line(line);
   screen.line();
   if (problem !== null) screen.line(screen.paint("red", `  ${problem}`));

@@ -49,8 +49,8 @@ export interface StreamReport {
 
 export interface Arrival {
   readonly lost: number;
-  /** Mean and greatest jitter, in milliseconds. */
-  readonly jitter: { readonly mean: number; readonly max: number };
+  /** Mean and greatest jitter, in milliseconds; null: it was not measured yet. */
+  readonly jitter: { readonly mean: number; readonly max: number } | null;
 }
 
 /** One call, as one party saw it. */

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /** Calls with somebody who is not part of the demo: to an address, or from whoever calls. */
-import { access, constants } from "node:fs/promises";
 import { join } from "node:path";
 import { makeSound } from "../make-sounds.ts";
-import { writeWav } from "../wav.ts";
+import { readWav, writeWav } from "../wav.ts";
 import type { Party } from "./child.ts";
 import { type Company, dismiss, engineOf, STARTING } from "./company.ts";
 import type { DemoOptions } from "./options.ts";
@@ -43,7 +42,7 @@ export async function runCall(uri: string, options: DemoOptions, company: Compan
     party.send({ type: "call", uri, username, password });
   });
   const [report] = stage.reports("caller");
-  finish("caller", stage, company);
+  if (!failed || report !== undefined) finish("caller", stage, company);
   return !failed && report !== undefined && report.setUp !== null ? 0 : 1;
 }
 
@@ -91,7 +90,7 @@ async function basics(
 ): Promise<{ side: Side; codec: string | null; address: null; play: string; record: string }> {
   const play = file ?? join(folder, `${side}.wav`);
   if (file === null) await writeWav(play, makeSound(side, { seconds: SOUND }));
-  else await access(file, constants.R_OK);
+  else await readWav(file);
   return { side, codec, address: null, play, record: join(folder, `${side}-heard.wav`) };
 }
 

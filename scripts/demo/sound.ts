@@ -126,6 +126,6 @@ export class Sound {
 
 function streamOf({ packets, bytes, packetsLost, jitter }: StreamStatistics, known: boolean): StreamReport {
   // The library's microseconds are milliseconds in the demo.
-  const arrival = { lost: packetsLost, jitter: { mean: jitter.avg / 1000, max: jitter.max / 1000 } };
-  return { packets, bytes, arrival: known ? arrival : null };
+  const measured = jitter.count === 0 ? null : { mean: jitter.avg / 1000, max: jitter.max / 1000 };
+  return { packets, bytes, arrival: known ? { lost: packetsLost, jitter: measured } : null };
 }

@@ -83,8 +83,8 @@ function rows(ways: readonly Way[], paint: Paint, first: readonly Row[]): string
   const all: readonly Row[] = [
     ...first,
     ["Lost", (way) => loss(arrival(way), (way.received ?? way.sent)?.packets ?? 0, way.received !== null)],
-    ["Jitter, mean", (way) => milliseconds(arrival(way)?.jitter.mean)],
-    ["Jitter, at most", (way) => milliseconds(arrival(way)?.jitter.max)],
+    ["Jitter, mean", (way) => milliseconds(arrival(way)?.jitter?.mean)],
+    ["Jitter, at most", (way) => milliseconds(arrival(way)?.jitter?.max)],
   ];
   const line = (name: string, cells: readonly string[]): string =>
     "  " + name.padEnd(NAME) + cells.map((cell) => cell.padStart(COLUMN)).join("");

@@ -23,7 +23,8 @@ export async function judge(listener: Side, played: string, recording: string): 
     const match = correlate(await readWav(played), await readWav(recording)).median;
     return { listener, recording, match, problem: null };
   } catch (error) {
-    const problem = error instanceof Error ? error.message : String(error);
+    const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
+    const problem = missing ? "nothing was recorded" : error instanceof Error ? error.message : String(error);
     return { listener, recording, match: null, problem };
   }
 }

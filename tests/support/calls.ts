@@ -2,6 +2,7 @@
 /** Calls without sound on loopback, for tests that care for the signalling only. */
 import { deadline } from "@std/async";
 import {
+  type BaseSDPSession,
   type Engine,
   FromHeader,
   FrozenSDPSession,
@@ -19,15 +20,15 @@ export const silentSdp: FrozenSDPSession = FrozenSDPSession.parse(
 );
 
 /** Calls a UDP port of this machine's. */
-export function callPort(port: number, user: string = "peer"): Invitation {
-  const uri = new SIPURI({ user, host: "127.0.0.1", port });
+export function callPort(port: number, sdp: BaseSDPSession = silentSdp): Invitation {
+  const uri = new SIPURI({ user: "peer", host: "127.0.0.1", port });
   const invitation = new Invitation();
   invitation.sendInvite({
     requestUri: uri,
     fromHeader: new FromHeader(new SIPURI({ user: "sipcore", host: "127.0.0.1" })),
     toHeader: new ToHeader(uri),
     routeHeader: RouteHeader.to({ address: "127.0.0.1", port }),
-    sdp: silentSdp,
+    sdp,
   });
   return invitation;
 }

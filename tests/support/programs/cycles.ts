@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /**
  * Starts and stops the engine so many times, with a mixer and an RTP transport in between. Prints a line of JSON after
- * each: what is left of it, and how many ms it took.
+ * each, or each so many: what is left of it, and how many ms it took.
  */
 import process from "node:process";
 import { openedLibrary } from "../../../ffi/library.ts";
@@ -11,13 +11,16 @@ import { collectGarbage } from "../program.ts";
 
 const engine = new Engine();
 
-for (let count = Number(process.argv[2]); count > 0; count--) {
+const [times, step = 1] = process.argv.slice(2).map(Number);
+
+for (let count = 1; count <= times!; count++) {
   const start = performance.now();
   await engine.start({ ipAddress: "127.0.0.1", rtpPortRange: [43000, 43099] });
   new AudioMixer(null, null);
   new RTPTransport().setInit();
   await engine.stop();
   const ms = performance.now() - start;
+  if (count % step !== 0) continue;
   const native = openedLibrary()!;
   collectGarbage();
   native.sc_trim();

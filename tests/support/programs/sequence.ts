@@ -1,23 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /**
- * Calls in sequence: "incoming" or "outgoing", then how many calls there are in each round. Prints a line of JSON
- * after each: what the calls have left behind.
+ * Calls in sequence: "incoming", "outgoing", or "talking", which is with sound; then how many calls there are in each
+ * round. Prints a line of JSON after each: what the calls have left behind.
  */
 import process from "node:process";
 import { delay } from "@std/async";
 import { openedLibrary } from "../../../ffi/library.ts";
-import { Calls, callPort } from "../calls.ts";
+import { AudioMixer } from "../../../mod.ts";
+import { callPort, Calls } from "../calls.ts";
 import { startEngine, stopEngine } from "../engine_fixture.ts";
 import { residentBytes } from "../process_figures.ts";
 import { collectGarbage } from "../program.ts";
+import { SelfCall } from "../self_call.ts";
 import { Sipp } from "../sipp.ts";
 
-const [direction, ...rounds] = process.argv.slice(2);
+const [kind = "", ...rounds] = process.argv.slice(2);
 
 /** How long a transaction lives after its end, at most 64 * t1, in milliseconds. */
 const timers = { t1: 20, t2: 200, t4: 200, td: 500 };
 
-const engine = await startEngine({ udpPort: 0, tcpPort: null }, timers);
+const engine = await startEngine({ tcpPort: null, rtpPortRange: [45000, 45999] }, timers);
 const native = openedLibrary()!;
 
 async function placeCalls(count: number): Promise<void> {
@@ -38,6 +40,20 @@ async function takeCalls(count: number): Promise<void> {
   await sipp.finish();
   await calls.until(() => calls.disconnected.size === count);
 }
+
+async function talk(count: number): Promise<void> {
+  using mixer = new AudioMixer(null, null, { sampleRate: 8000 });
+  for (let talked = 0; talked < count; talked++) {
+    const call = await SelfCall.start(engine, mixer);
+    await call.end();
+  }
+}
+
+const kinds: Readonly<Record<string, (count: number) => Promise<void>>> = {
+  incoming: takeCalls,
+  outgoing: placeCalls,
+  talking: talk,
+};
 
 /** Waits until no transaction is left: their memory comes back to the pools one by one. */
 async function quiet(): Promise<number> {
@@ -67,7 +83,7 @@ async function figures(): Promise<Record<string, number>> {
 }
 
 for (const count of rounds) {
-  await (direction === "incoming" ? takeCalls : placeCalls)(Number(count));
+  await kinds[kind]!(Number(count));
   console.log(JSON.stringify(await figures()));
 }
 await stopEngine();
