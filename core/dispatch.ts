@@ -46,6 +46,8 @@ export interface Subscription {
 export interface PostOptions {
   /** When it happened, if that was not now. */
   readonly timestamp?: Date;
+  /** The data stays the caller's: the notification carries a copy. */
+  readonly copy?: boolean;
   /** Called if no stream, no observer and no `once` has heard it. */
   readonly unheard?: () => void;
 }
@@ -218,8 +220,8 @@ function checkWatches(): void {
 /**
  * Posts a notification; a post made while another is being handed out waits for its turn.
  *
- * The data becomes the notification's: it gets its timestamp and is frozen. What is dear to make may be a getter that
- * keeps its value. When nobody listens nothing is made of the data. Throws TypeError if name, sender or data is of the wrong type.
+ * Unless it is to be copied the data becomes the notification's: it gets its timestamp and is frozen. What is dear to
+ * make may be a getter that keeps its value. When nobody listens nothing is made of the data. Throws TypeError if name, sender or data is of the wrong type.
  */
 export function post<N extends NotificationName>(
   name: N,
@@ -233,11 +235,11 @@ export function post<N extends NotificationName>(
   const at = ++clock;
   const lifecycle = sender === engine ? LIFECYCLE.get(name) : undefined;
   if (hasListener(name, sender)) {
-    const stamped = Object.assign(data, { timestamp: options?.timestamp ?? new Date() });
+    const own = options?.copy ? { ...data } : data;
     const notification = Object.freeze({
       name,
       sender,
-      data: Object.freeze(stamped),
+      data: Object.freeze(Object.assign(own, { timestamp: options?.timestamp ?? new Date() })),
     }) as unknown as SIPNotification;
     inTurn(() => {
       if (!handOut(notification, at)) tellUnheard(options?.unheard);
@@ -362,6 +364,6 @@ function tellUnheard(unheard: (() => void) | undefined): void {
   }
 }
 
-export function isObject(value: unknown): value is object {
+function isObject(value: unknown): value is object {
   return (typeof value === "object" && value !== null) || typeof value === "function";
 }

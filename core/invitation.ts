@@ -490,7 +490,8 @@ export class Invitation implements NativeObject {
     const originator = originators[reader.u8()] ?? null;
     const message = this.#heard(peer);
     this.#callId ??= message?.headers.text("Call-ID") ?? null;
-    if (message && originator === "remote") this.#learn(message);
+    // A request within the dialog, ACK or BYE, says nothing new of the peer (RFC 3261, section 12.2).
+    if (message && originator === "remote" && !message.isRequest) this.#learn(message);
     return {
       state,
       code,
@@ -507,7 +508,7 @@ export class Invitation implements NativeObject {
     }
     const agent = message.headers.text("User-Agent") ?? message.headers.text("Server");
     if (agent !== null) this.#remoteUserAgent = agent;
-    if (this.#direction === "outgoing" && !message.isRequest) {
+    if (this.#direction === "outgoing") {
       const before = this.#toHeader();
       this.#toHeader = () => message.to ?? before;
     }
@@ -601,7 +602,8 @@ export class Invitation implements NativeObject {
       if (this.#state !== "disconnecting") {
         this.#became("disconnecting", { ...noCause, originator: "local", code, reason }, time);
       }
-      this.#ended({ ...cause, code, reason, disconnectReason: reason }, time);
+      const disconnectReason = this.#engineStopping && code === 480 ? "engine stopped" : reason;
+      this.#ended({ ...cause, code, reason, disconnectReason }, time);
       return;
     }
     if (this.#direction === "incoming" && this.#state === "connecting" && change.code === 408) {

@@ -1,13 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-import {
-  checkFilter,
-  isObject,
-  post,
-  reportFailure,
-  subscribe,
-  type Subscription,
-  unsubscribe,
-} from "./dispatch.ts";
+import { checkFilter, post, reportFailure, subscribe, type Subscription, unsubscribe } from "./dispatch.ts";
 import type { EngineNotifications } from "./engine_notifications.ts";
 import { SIPCoreError } from "./errors.ts";
 import type { AudioTransportNotifications } from "../media/audio_transport.ts";
@@ -240,7 +232,7 @@ export class NotificationCenter {
    * `data` is copied; the copy is frozen. Throws TypeError if an argument is of the wrong type.
    */
   post<N extends NotificationName>(name: N, sender: NotificationMap[N]["sender"], data: PostedData<N>): void {
-    post(name, sender, isObject(data) ? { ...data } : data);
+    post(name, sender, data, { copy: true });
   }
 }
 

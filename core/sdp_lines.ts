@@ -12,12 +12,15 @@ const LIMITS = { characters: 262_144, lines: 8_192 } as const;
 /** The lines of SDP text, ended by CRLF or LF; empty ones are passed over. */
 export function parseLines(text: string): SDPLine[] {
   if (text.length > LIMITS.characters) throw new SyntaxError(`more than ${LIMITS.characters} characters`);
-  const lines = text.split(/\r?\n/).filter((line) => line !== "");
-  if (lines.length > LIMITS.lines) throw new SyntaxError(`more than ${LIMITS.lines} lines`);
-  return lines.map((line) => {
+  const lines: SDPLine[] = [];
+  for (const ended of text.split("\n")) {
+    const line = ended.endsWith("\r") ? ended.slice(0, -1) : ended;
+    if (line === "") continue;
+    if (lines.length === LIMITS.lines) throw new SyntaxError(`more than ${LIMITS.lines} lines`);
     if (!/^[A-Za-z]=/.test(line)) throw new SyntaxError(`no "x=" in the line "${line.slice(0, 40)}"`);
-    return { type: line[0]!, value: line.slice(2) };
-  });
+    lines.push({ type: line[0]!, value: line.slice(2) });
+  }
+  return lines;
 }
 
 /** What stands behind the first "x=" of a section, undefined where there is none. */

@@ -366,6 +366,26 @@ describe("Invitation, outgoing", () => {
     assert(story.told.indexOf(update) === 2);
   });
 
+  it("Invitation finds the answer among the parts of a body", async () => {
+    await using peer = await Peer.open();
+    const { story, invitation, invite } = await callPeer(peer);
+    peer.respond(invite, 183, { body: "no description", contentType: "text/plain" });
+    peer.respond(invite, 200, {
+      contentType: "multipart/mixed;boundary=b",
+      body:
+        `--b\r\nContent-Type: text/plain\r\n\r\nhi\r\n--b\r\nContent-Type: application/sdp\r\n\r\n${sdp}\r\n--b--\r\n`,
+    });
+    await peer.next({ method: "ACK" });
+    await story.until("connected");
+    const early = story.notifications.find(({ data }) => "code" in data && data.code === 183)!.data;
+    assertEquals("body" in early && early.body, "no description");
+    assertEquals(invitation.sdp.activeRemote?.media[0]?.port, 4000);
+    invitation.end();
+    peer.respond(await peer.next({ method: "BYE" }), 200);
+    await story.end();
+    assertEquals(story.told.filter((one) => "succeeded" in one), [negotiated(silentStreams, silentStreams)]);
+  });
+
   it("Invitation hangs up when a 200 holds no answer", async () => {
     await using peer = await Peer.open();
     const { story, invite } = await callPeer(peer);

@@ -19,7 +19,14 @@ import {
 import { silentSdp } from "./support/calls.ts";
 import { startEngine, stopEngine } from "./support/engine_fixture.ts";
 import { Peer } from "./support/peer.ts";
-import { inviteOptions } from "./support/peer_calls.ts";
+import {
+  callFromPeer,
+  callPeer,
+  connectedCallFromPeer,
+  connectedCallToPeer,
+  inviteOptions,
+} from "./support/peer_calls.ts";
+import { header } from "./support/sip_text.ts";
 import { changed, Story } from "./support/story.ts";
 
 const center = new NotificationCenter();
@@ -161,6 +168,30 @@ describe("Invitation, transports", () => {
       );
     } finally {
       await stopEngine();
+    }
+  });
+
+  it("Engine.stop() says goodbye in the words that each call wants", async () => {
+    await using peer = await Peer.open();
+    const engine = await startEngine();
+    const outgoing = await connectedCallToPeer(peer);
+    const incoming = await connectedCallFromPeer(engine, peer);
+    const ringing = await callPeer(peer);
+    peer.respond(ringing.invite, 180);
+    await ringing.story.until("early");
+    const unanswered = await callFromPeer(engine, peer);
+    const stopped = stopEngine();
+    const byes = [await peer.next({ method: "BYE" }), await peer.next({ method: "BYE" })];
+    for (const bye of byes) peer.respond(bye, 200);
+    peer.respond(await peer.next({ method: "CANCEL" }), 200);
+    peer.respond(ringing.invite, 487);
+    peer.ack(await peer.next({ code: 480 }));
+    await stopped;
+    assertEquals(new Set(byes.map((bye) => header(bye, "Call-ID"))).size, 2);
+    for (const { story } of [outgoing, incoming, ringing, unanswered]) {
+      const last = (await story.end()).at(-1)!;
+      assert("change" in last);
+      assertEquals([last.change, last.disconnectReason], ["disconnecting -> disconnected", "engine stopped"]);
     }
   });
 

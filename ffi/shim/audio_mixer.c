@@ -165,6 +165,13 @@ int sc_mixer_add(sc_mixer *mixer, pjmedia_port *port, pj_str_t name, pj_status_t
     unsigned slot;
 
     *status = pjmedia_conf_add_port(mixer->conf, mixer->pool, port, &name, &slot);
+    if (*status == PJ_ETOOMANY) {
+        /* Ports that have left give their slots back in a tick: here it comes early. */
+        sc_clock_hold();
+        tick(mixer);
+        sc_clock_go_on();
+        *status = pjmedia_conf_add_port(mixer->conf, mixer->pool, port, &name, &slot);
+    }
     return *status == PJ_SUCCESS ? (int)slot : -1;
 }
 

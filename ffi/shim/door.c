@@ -26,22 +26,30 @@ static bool is_safe(const pjsip_rx_data *rdata)
     return sc_sdp_is_safe(rdata->msg_info.msg_buf, (size_t)rdata->msg_info.len);
 }
 
+/* pjsip takes any other body for an answer that it cannot read. Who listens to it reads the bytes of the wire. */
+static void keep_answer_only(pjsip_rx_data *rdata)
+{
+    pjsip_msg *msg = rdata->msg_info.msg;
+
+    if (msg->body && (!body_is_sdp(msg->body) || !is_safe(rdata)))
+        msg->body = NULL;
+}
+
 static pj_bool_t on_rx_request(pjsip_rx_data *rdata)
 {
-    if (is_safe(rdata))
-        return PJ_FALSE;
     if (rdata->msg_info.msg->line.req.method.id == PJSIP_ACK_METHOD) {
-        rdata->msg_info.msg->body = NULL;
+        keep_answer_only(rdata);
         return PJ_FALSE;
     }
+    if (is_safe(rdata))
+        return PJ_FALSE;
     pjsip_endpt_respond_stateless(sc_engine.endpt, rdata, PJSIP_SC_NOT_ACCEPTABLE_HERE, NULL, NULL, NULL);
     return PJ_TRUE;
 }
 
 static pj_bool_t on_rx_response(pjsip_rx_data *rdata)
 {
-    if (!is_safe(rdata))
-        rdata->msg_info.msg->body = NULL;
+    keep_answer_only(rdata);
     return PJ_FALSE;
 }
 
