@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-import { records } from "../ffi/bindings/records.ts";
+import { errors, records } from "../ffi/bindings/records.ts";
 import type { Serial } from "../ffi/types.ts";
 import { type Reader, Writer } from "../ffi/wire.ts";
 import { type Body, encodeBody } from "./body.ts";
@@ -117,8 +117,8 @@ export class IncomingRequest implements NativeObject {
     const args = writeHeaders(new Writer().text(reason ?? ""), extraHeaders)
       .text(type).bytes(body === null ? noBytes : encodeBody(body));
     const status = running().sc_incoming_request_answer(this.#serial, code, args.block, args.size);
-    // From here on it is answered, or nobody is left to answer to.
-    this.#end(code, reason, extraHeaders, body);
+    // Unless the stack was faster, and is about to tell: from here on it is answered, or nobody is left to answer to.
+    if (status !== errors.SC_EGONE) this.#end(code, reason, extraHeaders, body);
     check(status, "Could not answer the request");
   }
 
@@ -145,8 +145,9 @@ export class IncomingRequest implements NativeObject {
     return notificationsOf(this, name);
   }
 
-  receive(): void {
-    // Everything about it came with its announcement.
+  receive(kind: number): void {
+    // The stack has answered, as nobody else did.
+    if (kind === records.SC_RECORD_INCOMING_REQUEST_EXPIRED) this.#end(500, null, [], null);
   }
 
   engineStopping(): void {

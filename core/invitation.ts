@@ -583,6 +583,10 @@ export class Invitation implements NativeObject {
 
   #disconnected(change: NativeChange, time: Date): void {
     const { cause } = change;
+    if (this.#state === null) {
+      // The connection failed before the INVITE was on it: every call that was made has gone out, all the same.
+      this.#became("outgoing", { ...noCause, originator: "local", method: "INVITE" }, time);
+    }
     if (this.#cancelled && this.#direction === "incoming" && this.#state !== "disconnecting") {
       const cancel = this.#cancel;
       this.#ended({

@@ -27,7 +27,10 @@ export function copyParameters(
   return copy;
 }
 
+const NO_PARAMETERS: FrozenDict<string | null> = new FrozenDict();
+
 export function freezeParameters(parameters: ReadonlyParameters): FrozenDict<string | null> {
+  if (parameters.size === 0) return NO_PARAMETERS;
   return parameters instanceof FrozenDict ? parameters : new FrozenDict(parameters);
 }
 

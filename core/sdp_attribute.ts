@@ -134,8 +134,9 @@ function checkName(value: unknown): string {
   return name;
 }
 
-function parseAttribute(text: string): SDPAttributeInit {
-  const line = text.replace(/^a=/, "");
+/** What an "a=" line says, or what stands behind its "a=". */
+export function parseAttribute(text: string): SDPAttributeInit {
+  const line = text.startsWith("a=") ? text.slice(2) : text;
   const colon = line.indexOf(":");
   return colon < 0 ? { name: line, value: "" } : { name: line.slice(0, colon), value: line.slice(colon + 1) };
 }

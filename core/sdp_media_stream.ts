@@ -13,6 +13,7 @@ import {
   type BaseSDPAttribute,
   FrozenSDPAttribute,
   FrozenSDPAttributeList,
+  parseAttribute,
   SDPAttributeList,
 } from "./sdp_attribute.ts";
 import { type BaseSDPBandwidthInfo, FrozenSDPBandwidthInfo, SDPBandwidthInfo } from "./sdp_bandwidth_info.ts";
@@ -234,11 +235,12 @@ export abstract class BaseSDPMediaStream {
     const ports = portCount === 1 ? String(port) : `${port}/${portCount}`;
     // A changeable array is checked here, where what was put in reaches the wire.
     const words = formats.map((format) => checkWord(format, "formats"));
-    const lines = [`m=${[media, ports, transport, ...words].join(" ")}`];
-    if (info !== null) lines.push(`i=${info}`);
-    if (connection !== null) lines.push(String(connection));
-    lines.push(...this.bandwidthInfo.map(String), ...this.#attributes.map(String));
-    return lines.map((line) => `${line}\r\n`).join("");
+    let text = `m=${[media, ports, transport, ...words].join(" ")}\r\n`;
+    if (info !== null) text += `i=${info}\r\n`;
+    if (connection !== null) text += `${connection}\r\n`;
+    for (const line of this.bandwidthInfo) text += `${line}\r\n`;
+    for (const line of this.#attributes) text += `${line}\r\n`;
+    return text;
   }
 
   get #attributes(): readonly BaseSDPAttribute[] {
@@ -458,7 +460,7 @@ export function mediaStreamInit(lines: readonly SDPLine[]): SDPMediaStreamInit {
     formats: words.slice(3),
     info: firstValue(rest, "i") ?? null,
     connection: connection === undefined ? null : FrozenSDPConnection.parse(connection),
-    attributes: allValues(rest, "a").map((value) => FrozenSDPAttribute.parse(value)),
+    attributes: allValues(rest, "a").map((value) => new FrozenSDPAttribute(parseAttribute(value))),
     bandwidthInfo: allValues(rest, "b").map((value) => FrozenSDPBandwidthInfo.parse(value)),
   };
 }

@@ -13,6 +13,7 @@ import {
   type BaseSDPAttribute,
   FrozenSDPAttribute,
   type FrozenSDPAttributeList,
+  parseAttribute,
   type SDPAttributeList,
 } from "./sdp_attribute.ts";
 import {
@@ -259,12 +260,13 @@ export abstract class BaseSDPSession {
   /** The session description, each line ended by CRLF. */
   toString(): string {
     const { user, id, version, netType, addressType, address, name, info, connection } = this.#fields;
-    const lines = ["v=0", `o=${[user, id, version, netType, addressType, address].join(" ")}`, `s=${name}`];
-    if (info !== null) lines.push(`i=${info}`);
-    if (connection !== null) lines.push(String(connection));
-    lines.push(...this.bandwidthInfo.map(String), `t=${this.startTime} ${this.stopTime}`);
-    lines.push(...Array.from<unknown, string>(this.attributes, String));
-    return lines.map((line) => `${line}\r\n`).join("") + this.media.join("");
+    let text = `v=0\r\no=${user} ${id} ${version} ${netType} ${addressType} ${address}\r\ns=${name}\r\n`;
+    if (info !== null) text += `i=${info}\r\n`;
+    if (connection !== null) text += `${connection}\r\n`;
+    for (const line of this.bandwidthInfo) text += `${line}\r\n`;
+    text += `t=${this.startTime} ${this.stopTime}\r\n`;
+    for (const line of this.attributes) text += `${line}\r\n`;
+    return text + this.media.join("");
   }
 }
 
@@ -464,7 +466,7 @@ function sessionInit(lines: readonly SDPLine[]): SDPSessionInit {
     info: firstValue(session, "i") ?? null,
     connection: connection === undefined ? null : FrozenSDPConnection.parse(connection),
     ...parseTimes(firstValue(session, "t") ?? "0 0"),
-    attributes: allValues(session, "a").map((value) => FrozenSDPAttribute.parse(value)),
+    attributes: allValues(session, "a").map((value) => new FrozenSDPAttribute(parseAttribute(value))),
     bandwidthInfo: allValues(session, "b").map((value) => FrozenSDPBandwidthInfo.parse(value)),
     media: starts.map((start, index) => {
       return new FrozenSDPMediaStream(mediaStreamInit(lines.slice(start, starts[index + 1])));

@@ -209,6 +209,18 @@ describe("IncomingRequest", () => {
     assertEquals(peer.pending, []);
   });
 
+  it("IncomingRequest that nobody answers gets 500 when its transaction ends", async () => {
+    await using peer = await Peer.open();
+    const { request } = await requestFrom(peer, "MESSAGE");
+    const stream = request.notifications("SIPIncomingRequestSentResponse");
+    assertEquals((await peer.next({ cseqMethod: "MESSAGE" })).code, 500);
+    const told = [];
+    for await (const { data } of stream) told.push([data.code, data.reason, data.headers.size, data.body]);
+    assertEquals(told, [[500, "Server Internal Error", 0, null]]);
+    assertEquals(request.state, "answered");
+    assertThrows(() => request.answer(200), SIPCoreInvalidStateError);
+  });
+
   it("IncomingRequest answers 500 by using", async () => {
     await using peer = await Peer.open();
     {

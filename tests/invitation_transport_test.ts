@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import { describe, it } from "node:test";
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { deadline } from "@std/async";
 import {
   type BaseSDPSession,
@@ -158,13 +158,15 @@ describe("Invitation, transports", () => {
         }),
       );
       const told = await story.end();
+      assertEquals(story.changes, ["null -> outgoing", "outgoing -> disconnected"]);
+      // What the system calls it depends on how far the connection came.
+      const last = told.at(-1)!;
+      assert("change" in last);
+      assertMatch(last.disconnectReason!, /^(Connection refused|Broken pipe)$/);
+      const reason = last.disconnectReason;
       assertEquals(
-        told.at(-1),
-        changed("outgoing -> disconnected", {
-          code: 503,
-          reason: "Connection refused",
-          disconnectReason: "Connection refused",
-        }),
+        last,
+        changed("outgoing -> disconnected", { code: 503, reason, disconnectReason: reason }),
       );
     } finally {
       await stopEngine();

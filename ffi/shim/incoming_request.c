@@ -4,9 +4,6 @@
 #include "incoming_request.h"
 #include "internal.h"
 
-/* Transactions are kept for 32 s (64*T1); who has not answered by then never will. */
-#define ANSWER_SECONDS 32
-
 typedef struct request {
     sc_object object;
     pjsip_transaction *tsx;
@@ -63,8 +60,9 @@ bool sc_incoming_request_wants(const pjsip_method *method)
 
 static void wait_for_answer(request *self)
 {
+    /* As long as transactions live (64*T1, 32 s); who has not answered by then never will. */
     pj_gettickcount(&self->due);
-    self->due.sec += ANSWER_SECONDS;
+    self->due.sec += pjsip_cfg()->tsx.td / 1000;
     pthread_mutex_lock(&waiting_mutex);
     TAILQ_INSERT_TAIL(&waiting, self, entry);
     self->waits = true;
@@ -196,6 +194,7 @@ int32_t sc_incoming_request_answer(sc_incoming_request serial, uint32_t code, sc
 void sc_incoming_request_sweep(void)
 {
     pj_time_val now;
+    sc_record record;
     request *self;
 
     pj_gettickcount(&now);
@@ -210,7 +209,10 @@ void sc_incoming_request_sweep(void)
         }
         pthread_mutex_unlock(&waiting_mutex);
         if (self) {
-            finish(self, PJSIP_SC_INTERNAL_SERVER_ERROR, NULL);
+            if (finish(self, PJSIP_SC_INTERNAL_SERVER_ERROR, NULL) != SC_EGONE) {
+                sc_record_init(&record, SC_RECORD_INCOMING_REQUEST_EXPIRED, self->object.serial);
+                sc_record_push(&record, false);
+            }
             sc_object_put(self);
         }
     } while (self);

@@ -27,7 +27,7 @@ static void destroy(sc_object *object)
 }
 
 /* The player's own, the same for all. */
-static pj_status_t (*read_frame)(pjmedia_port *port, pjmedia_frame *frame);
+static pj_status_t (*_Atomic read_frame)(pjmedia_port *port, pjmedia_frame *frame);
 
 /*
  * In the media clock. The port carries the serial until it has told of its end: the object may be gone. pjmedia's own

@@ -8,6 +8,7 @@ import { openedLibrary } from "../../../ffi/library.ts";
 import { AudioMixer, Engine, RTPTransport } from "../../../mod.ts";
 import { openFiles, residentBytes } from "../process_figures.ts";
 import { collectGarbage } from "../program.ts";
+import { until } from "../until.ts";
 
 const engine = new Engine();
 
@@ -22,12 +23,13 @@ for (let count = 1; count <= times!; count++) {
   const ms = performance.now() - start;
   if (count % step !== 0) continue;
   const native = openedLibrary()!;
+  // The bell's thread ends a little after it has been told to.
+  await until(() => native.sc_live_threads() === 0, "no thread of ours", 2000);
   collectGarbage();
   native.sc_trim();
   console.log(JSON.stringify({
     ms,
     liveObjects: native.sc_live_objects(),
-    threads: native.sc_live_threads(),
     files: openFiles().length,
     residentBytes: residentBytes(),
   }));
