@@ -33,7 +33,9 @@ export class Writer {
   }
 
   u8(value: number): this {
-    this.#view.setUint8(this.#reserve(1), value);
+    // The view is another one once there was no room left.
+    const at = this.#reserve(1);
+    this.#view.setUint8(at, value);
     return this;
   }
 

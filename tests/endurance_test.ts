@@ -7,7 +7,7 @@ import type { Child } from "../scripts/bench/child.ts";
 import { median } from "../scripts/correlation.ts";
 import { answer, callPort, Calls } from "./support/calls.ts";
 import { startEngine, stopEngine } from "./support/engine_fixture.ts";
-import { networkSockets, skipWithoutProc } from "./support/process_figures.ts";
+import { networkSockets, skipMemory, skipWithoutProc } from "./support/process_figures.ts";
 import { startProgram } from "./support/program.ts";
 import { Sipp, skipWithoutSipp } from "./support/sipp.ts";
 import { until } from "./support/until.ts";
@@ -80,18 +80,20 @@ describe("Invitation while JavaScript is busy", () => {
     // It has come up when its first call is there; nearly all of its second falls into these 5.
     await calls.until(() => calls.incoming.size > 0);
     for (const end = performance.now() + 5000; performance.now() < end;);
-    assertLess(calls.incoming.size, 20);
+    const early = calls.incoming.size;
     free();
     const { first, second, answered } = (await figuresOf(program)).at(-1)!;
-    assertLess(first!, 200, "ms until the 100");
-    assertLess(second!, 200, "ms until the 100 to the retransmission");
+    assertLess(early, count / 2);
+    assertLess(first!, 200, `The slowest 100 took ${first} ms`);
+    assertLess(second!, 200, `The slowest 100 to a retransmission took ${second} ms`);
+    console.log("XX", early, first, second);
     assertEquals(answered, count);
     await calls.until(() => calls.disconnected.size === count);
     assertEquals([calls.incoming.size, calls.connected.size], [count, count]);
   });
 });
 
-describe("Engine and memory", { skip: skipWithoutSipp || skipWithoutProc }, () => {
+describe("Engine and memory", { skip: skipWithoutSipp || skipMemory }, () => {
   /** What each of `calls` calls has left, after `first` others in which the runtime compiles and grows. */
   async function leftByEach(kind: string, first: number, calls: number): Promise<Record<string, number>> {
     const rounds = await figuresOf(startProgram("sequence", [kind, first, calls], measured));

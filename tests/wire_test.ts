@@ -99,6 +99,16 @@ describe("Writer", () => {
     assertEquals([reader.u32(), reader.text(), reader.text()], [2, ...long]);
   });
 
+  it("Writer grows with every word when there is no room left", () => {
+    const writer = new Writer();
+    for (let count = 0; count < 2000; count++) writer.u8(count % 256);
+    assertEquals(writer.size, 2000);
+    assertEquals(
+      [...writer.block.subarray(0, 2000)],
+      Array.from({ length: 2000 }, (_, index) => index % 256),
+    );
+  });
+
   it("Writer.block has an address even when nothing was written", () => {
     const writer = new Writer();
     assertEquals(writer.size, 0);

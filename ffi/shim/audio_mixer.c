@@ -164,14 +164,14 @@ int sc_mixer_add(sc_mixer *mixer, pjmedia_port *port, pj_str_t name, pj_status_t
 {
     unsigned slot;
 
+    sc_clock_hold();
     *status = pjmedia_conf_add_port(mixer->conf, mixer->pool, port, &name, &slot);
     if (*status == PJ_ETOOMANY) {
         /* Ports that have left give their slots back in a tick: here it comes early. */
-        sc_clock_hold();
         tick(mixer);
-        sc_clock_go_on();
         *status = pjmedia_conf_add_port(mixer->conf, mixer->pool, port, &name, &slot);
     }
+    sc_clock_go_on();
     return *status == PJ_SUCCESS ? (int)slot : -1;
 }
 

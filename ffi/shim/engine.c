@@ -10,6 +10,10 @@
 #include "engine.h"
 #include "internal.h"
 
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0
+#endif
+
 /* The longest wait of the poll thread: a timer that another thread sets may be late by as much. */
 #define POLL_MS 50
 
@@ -91,7 +95,7 @@ static void wake_poll_thread(void)
     char byte = 0;
 
     /* A full pipe means that it has been woken already. */
-    if (write(wake_socket, &byte, 1) < 0)
+    if (send(wake_socket, &byte, 1, MSG_NOSIGNAL) < 0)
         return;
 }
 
@@ -135,13 +139,11 @@ static pj_status_t open_wake_pipe(void)
     return PJ_SUCCESS;
 }
 
-static void close_wake_pipe(void)
+/* When the poll thread has ended: until then sc_engine_stop() may be writing to it. */
+static void close_wake_socket(void)
 {
-    if (!wake_key)
-        return;
-    pj_ioqueue_unregister(wake_key);
-    close(wake_socket);
-    wake_key = NULL;
+    if (wake_socket >= 0)
+        close(wake_socket);
     wake_socket = -1;
 }
 
@@ -417,7 +419,9 @@ static void tear_down(void)
 {
     if (sc_engine.events)
         pjmedia_event_mgr_destroy(sc_engine.events);
-    close_wake_pipe();
+    if (wake_key)
+        pj_ioqueue_unregister(wake_key);
+    wake_key = NULL;
     if (sc_engine.endpt)
         pjsip_endpt_destroy(sc_engine.endpt);
     if (sc_engine.media)
@@ -560,6 +564,7 @@ failed:
     sc_gate_close();
     sc_clock_stop();
     tear_down();
+    close_wake_socket();
     sc_ring_shut();
     atomic_store(&running, false);
     return status;
@@ -586,6 +591,7 @@ void sc_engine_join(void)
     if (!atomic_load(&quitting) || !atomic_load(&running))
         return;
     pthread_join(poller, NULL);
+    close_wake_socket();
     atomic_store(&quitting, false);
     atomic_store(&running, false);
 }

@@ -219,8 +219,8 @@ void sc_clock_add(sc_clock_client *client);
 /* When it returns the client's tick is not running and will not run. */
 void sc_clock_remove(sc_clock_client *client);
 /*
- * No tick runs between these. A port leaves its bridge in between: pjmedia takes out one that is new in the calling
- * thread, without a lock, and a stream whose transport closes must not be sending.
+ * No tick runs between these. A port enters and leaves its bridge in between: pjmedia puts it in and takes out one
+ * that is new without the ticks' knowing, and a stream whose transport closes must not be sending.
  */
 void sc_clock_hold(void);
 void sc_clock_go_on(void);

@@ -26,8 +26,8 @@ static void destroy(sc_object *object)
     sc_object_put(self->mixer);
 }
 
-/* The player's own, the same for all. */
-static pj_status_t (*_Atomic read_frame)(pjmedia_port *port, pjmedia_frame *frame);
+/* The player's own, the same for all: set with the first one. */
+static pj_status_t (*read_frame)(pjmedia_port *port, pjmedia_frame *frame);
 
 /*
  * In the media clock. The port carries the serial until it has told of its end: the object may be gone. pjmedia's own
@@ -113,7 +113,8 @@ static pj_status_t init(wave_file *self, sc_text filename, uint32_t loop)
     status = pjmedia_wav_player_port_create(pool, filename, 20, loop ? 0 : PJMEDIA_FILE_NO_LOOP, 0, &self->port);
     if (status == PJ_SUCCESS) {
         self->port->port_data.pdata = (void *)(uintptr_t)self->object.serial;
-        read_frame = self->port->get_frame;
+        if (!read_frame)
+            read_frame = self->port->get_frame;
         self->port->get_frame = get_frame;
         self->slot = sc_mixer_add(self->mixer, self->port, pj_str("wave"), &status);
     }

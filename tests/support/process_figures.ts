@@ -6,6 +6,11 @@ import process from "node:process";
 /** For the `skip` option of `describe` and `it`. */
 export const skipWithoutProc: string | false = process.platform === "linux" ? false : "no /proc";
 
+/** The same for what compares memory. */
+export const skipMemory: string | false = process.env["ASAN_OPTIONS"] === undefined
+  ? skipWithoutProc
+  : "the address sanitizer holds on to freed memory";
+
 /** What is open: "socket:[4711]", a path, … */
 export function openFiles(): string[] {
   return readdirSync("/proc/self/fd").flatMap((fd) => {
