@@ -51,7 +51,9 @@ export function assertExists<T>(actual: T, msg?: string): asserts actual is NonN
 }
 
 export function assertGreater<T>(actual: T, expected: T, msg?: string): void {
-  if (!(actual > expected)) throw new AssertionError(msg ?? `Expected ${String(actual)} > ${String(expected)}`);
+  if (!(actual > expected)) {
+    throw new AssertionError(msg ?? `Expected ${String(actual)} > ${String(expected)}`);
+  }
 }
 
 export function assertGreaterOrEqual<T>(actual: T, expected: T, msg?: string): void {
@@ -61,7 +63,9 @@ export function assertGreaterOrEqual<T>(actual: T, expected: T, msg?: string): v
 }
 
 export function assertLess<T>(actual: T, expected: T, msg?: string): void {
-  if (!(actual < expected)) throw new AssertionError(msg ?? `Expected ${String(actual)} < ${String(expected)}`);
+  if (!(actual < expected)) {
+    throw new AssertionError(msg ?? `Expected ${String(actual)} < ${String(expected)}`);
+  }
 }
 
 export function assertLessOrEqual<T>(actual: T, expected: T, msg?: string): void {
