@@ -172,8 +172,10 @@ onBirth(records.SC_RECORD_INCOMING_REQUEST, (serial: number, timestamp: Date, re
   const request = new IncomingRequest(key, serial, peerAddress);
   hold(serial, request);
   post("SIPIncomingRequestGotRequest", request, {
-    method: message?.method ?? "",
     // Decoded when somebody reads them, and once.
+    get method() {
+      return message?.method ?? "";
+    },
     get requestUri() {
       return message?.requestUri ?? null;
     },

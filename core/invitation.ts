@@ -100,7 +100,7 @@ const originators: readonly InvitationOriginator[] = [null, "local", "remote"];
 /** A change as its cause tells it; the rest stands in the object. */
 interface Cause
   extends Pick<InvitationStateChange, "originator" | "method" | "code" | "reason" | "disconnectReason"> {
-  /** Its URI, headers and body. */
+  /** Its URI, headers and body; its start line too, where `method`, `code` and `reason` are null. */
   readonly message: SIPMessage | null;
 }
 
@@ -491,13 +491,9 @@ export class Invitation implements NativeObject {
     const message = this.#heard(peer);
     this.#callId ??= message?.headers.text("Call-ID") ?? null;
     // A request within the dialog, ACK or BYE, says nothing new of the peer (RFC 3261, section 12.2).
-    if (message && originator === "remote" && !message.isRequest) this.#learn(message);
-    return {
-      state,
-      code,
-      reason,
-      cause: message ? causeOf(message, originator) : { ...noCause, originator },
-    };
+    const isNews = this.#direction === "outgoing" && originator === "remote";
+    if (message && isNews && !message.isRequest) this.#learn(message);
+    return { state, code, reason, cause: { ...noCause, originator, message } };
   }
 
   /** What the attributes take from a message of the peer's. */
@@ -590,7 +586,8 @@ export class Invitation implements NativeObject {
     if (this.#cancelled && this.#direction === "incoming" && this.#state !== "disconnecting") {
       const cancel = this.#cancel;
       this.#ended({
-        ...(cancel ? causeOf(cancel, "remote") : noCause),
+        ...noCause,
+        message: cancel,
         originator: "remote",
         code: 487,
         reason: sipStatusMessages[487] ?? "Request Terminated",
@@ -598,9 +595,9 @@ export class Invitation implements NativeObject {
       }, time);
       return;
     }
-    const code = this.#timedOut ? 408 : cause.code ?? change.code;
+    const code = this.#timedOut ? 408 : cause.message?.code ?? change.code;
     // PJSIP's own text ("Normal call clearing") says more than the phrase of the answer to a BYE.
-    const phrase = code < 300 ? null : cause.reason;
+    const phrase = code < 300 ? null : cause.message?.reason;
     const reason = this.#timedOut ? sipStatusMessages[408]! : phrase ?? change.reason;
     if (this.#direction === "incoming" && cause.originator === "local" && code >= 300) {
       if (this.#state !== "disconnecting") {
@@ -616,7 +613,7 @@ export class Invitation implements NativeObject {
       this.#ended({ ...noCause, code: 408, reason, disconnectReason: "missing ACK" }, time);
       return;
     }
-    if (this.#state === "connecting" && cause.originator === "remote" && cause.method === null) {
+    if (this.#state === "connecting" && cause.originator === "remote" && !cause.message?.isRequest) {
       // The stack itself has hung up, and this is the answer to it.
       this.#became("disconnecting", { ...noCause, originator: "local", method: "BYE" }, time);
     }
@@ -630,12 +627,11 @@ export class Invitation implements NativeObject {
 
   #whyEnded(change: NativeChange, code: number, reason: string): string {
     // The peer may have hung up before we could.
-    if (this.#engineStopping && change.cause.method !== "BYE") return "engine stopped";
+    const { originator, message } = change.cause;
+    if (this.#engineStopping && message?.method !== "BYE") return "engine stopped";
     if (this.#timedOut) return "timeout";
-    if (change.cause.originator === "remote") {
-      return (change.cause.method && reasonText(change.cause.message)) || "user request";
-    }
-    if (change.cause.originator === "local") return "user request";
+    if (originator === "remote") return (message?.isRequest && reasonText(message)) || "user request";
+    if (originator === "local") return "user request";
     return code === 408 ? "timeout" : reason;
   }
 
@@ -677,7 +673,7 @@ export class Invitation implements NativeObject {
     if (state === prevState && state !== "early") return;
     this.#state = state;
     if (state !== "connected") this.#subState = null;
-    const { originator, method, code, reason, disconnectReason, message } = cause;
+    const { originator, message, disconnectReason } = cause;
     const unheard = state === "incoming" ? () => this.#nobodyListens() : undefined;
     post("SIPInvitationChangedState", this, {
       prevState,
@@ -685,12 +681,18 @@ export class Invitation implements NativeObject {
       state,
       subState: this.#subState,
       originator,
-      method,
+      get method() {
+        return cause.method ?? message?.method ?? null;
+      },
       get requestUri() {
         return message?.requestUri ?? null;
       },
-      code,
-      reason,
+      get code() {
+        return cause.code ?? message?.code ?? null;
+      },
+      get reason() {
+        return cause.reason ?? message?.reason ?? null;
+      },
       headers: message?.headers ?? emptyHeaderMap,
       get body() {
         return message?.body ?? null;
@@ -750,19 +752,8 @@ export class Invitation implements NativeObject {
       this.#learn(message);
       this.#proposedRemote = lazy(() => sdpOf(message));
     }
-    this.#became("incoming", message ? causeOf(message, "remote") : noCause, time);
+    this.#became("incoming", { ...noCause, originator: "remote", message }, time);
   }
-}
-
-function causeOf(message: SIPMessage, originator: InvitationOriginator): Cause {
-  return {
-    originator,
-    method: message.method,
-    code: message.code,
-    reason: message.reason,
-    disconnectReason: null,
-    message,
-  };
 }
 
 /** The text of a Reason header (RFC 3326), null when there is none. */

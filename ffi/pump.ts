@@ -8,6 +8,9 @@ import type { NativeLibrary } from "./library.ts";
 /** length, kind, serial, time */
 const headerSize = 24;
 
+/** How many bytes of records make a turn; what comes later waits for the next. */
+const turnSize = 32 * 1024;
+
 /** What one record is given to. `time` is milliseconds since 1970, with fractions. */
 export type RecordHandler = (kind: number, serial: number, time: number, reader: Reader) => void;
 
@@ -53,11 +56,16 @@ export class Pump {
     return size;
   }
 
-  /** Between two batches the program gets its turn: its streams are read, its timers and sockets served. */
+  /** Between two turns the program gets its own: its streams are read, its timers and sockets served. */
   #turn(size: number): void {
     this.#busy = true;
-    if (size) this.#dispatch(size);
-    const more = this.#bell ? this.#drain() : 0;
+    let done = 0;
+    let more = size;
+    while (more && done < turnSize) {
+      this.#dispatch(more);
+      done += more;
+      more = this.#bell ? this.#drain() : 0;
+    }
     if (more) setImmediate(() => this.#turn(more));
     else this.#busy = false;
   }

@@ -82,11 +82,11 @@ describe("Invitation while JavaScript is busy", () => {
     for (const end = performance.now() + 5000; performance.now() < end;);
     const early = calls.incoming.size;
     free();
-    const { first, second, answered } = (await figuresOf(program)).at(-1)!;
+    const { usual, slowest, answered } = (await figuresOf(program)).at(-1)!;
     assertLess(early, count / 2);
-    assertLess(first!, 200, `The slowest 100 took ${first} ms`);
-    assertLess(second!, 200, `The slowest 100 to a retransmission took ${second} ms`);
-    console.log("XX", early, first, second);
+    assertLess(usual!, 200, `Of the INVITEs 95 % had a 100 after ${usual} ms only`);
+    // The caller's process has its pauses too; after 500 ms it would send the INVITE again (RFC 3261, T1).
+    assertLess(slowest!, 500, `The slowest 100 took ${slowest} ms`);
     assertEquals(answered, count);
     await calls.until(() => calls.disconnected.size === count);
     assertEquals([calls.incoming.size, calls.connected.size], [count, count]);
@@ -94,17 +94,21 @@ describe("Invitation while JavaScript is busy", () => {
 });
 
 describe("Engine and memory", { skip: skipWithoutSipp || skipMemory }, () => {
-  /** What each of `calls` calls has left, after `first` others in which the runtime compiles and grows. */
+  /**
+   * What each call has left: the first round lets the runtime compile and grow, three others are compared, each with
+   * the one before. The least counts, since what is lost is lost in each of them.
+   */
   async function leftByEach(kind: string, first: number, calls: number): Promise<Record<string, number>> {
-    const rounds = await figuresOf(startProgram("sequence", [kind, first, calls], measured));
-    assertEquals(rounds.map(({ liveObjects }) => liveObjects), [0, 0]);
-    const [before, later] = rounds as [Record<string, number>, Record<string, number>];
-    return Object.fromEntries(Object.keys(later).map((key) => [key, (later[key]! - before[key]!) / calls]));
+    const rounds = await figuresOf(startProgram("sequence", [kind, first, calls, calls, calls], measured));
+    assertEquals(rounds.map(({ liveObjects }) => liveObjects), [0, 0, 0, 0]);
+    const left = (key: string) =>
+      rounds.slice(1).map((round, index) => (round[key]! - rounds[index]![key]!) / calls);
+    return Object.fromEntries(Object.keys(rounds[0]!).map((key) => [key, Math.min(...left(key))]));
   }
 
   for (const direction of ["incoming", "outgoing"]) {
     it(`Invitation leaves nothing of an ${direction} call behind`, patient, async () => {
-      const { poolBytes, heapBytes, residentBytes } = await leftByEach(direction, 3000, 2000);
+      const { poolBytes, heapBytes, residentBytes } = await leftByEach(direction, 2000, 1000);
       // Two lists of PJSIP's keep the length that they once had; a pool that is lost has 512 bytes at least.
       assertLess(poolBytes!, 8);
       assertLess(heapBytes!, 1024);
@@ -113,7 +117,7 @@ describe("Engine and memory", { skip: skipWithoutSipp || skipMemory }, () => {
   }
 
   it("AudioTransport leaves nothing of a call with sound behind", patient, async () => {
-    assertLess((await leftByEach("talking", 50, 100))["poolBytes"]!, 8);
+    assertLess((await leftByEach("talking", 40, 40))["poolBytes"]!, 8);
   });
 
   it("Engine.stop() leaves nothing behind, 50 times in one process", patient, async () => {

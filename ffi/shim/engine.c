@@ -536,6 +536,7 @@ int32_t sc_engine_start(sc_bytes args, uint32_t size)
     STEP("register the user agent", register_module(&identity_module));
     STEP("register the door", register_module(&sc_door_module));
     STEP("initialise transactions", pjsip_tsx_layer_init_module(sc_engine.endpt));
+    STEP("register the admission", register_module(&sc_admission_module));
     STEP("initialise dialogs", pjsip_ua_init_module(sc_engine.endpt, &ua));
     STEP("register the forks", register_module(&sc_fork_module));
     STEP("register the core", register_module(&sc_core_module));

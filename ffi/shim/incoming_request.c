@@ -66,15 +66,18 @@ static void wait_for_answer(request *self)
     pthread_mutex_lock(&waiting_mutex);
     TAILQ_INSERT_TAIL(&waiting, self, entry);
     self->waits = true;
+    sc_admission_enter(SC_KIND_INCOMING_REQUEST);
     pthread_mutex_unlock(&waiting_mutex);
 }
 
 /* With waiting_mutex held; quiet the second time. */
 static void remove_waiting(request *self)
 {
-    if (self->waits)
-        TAILQ_REMOVE(&waiting, self, entry);
+    if (!self->waits)
+        return;
+    TAILQ_REMOVE(&waiting, self, entry);
     self->waits = false;
+    sc_admission_leave(SC_KIND_INCOMING_REQUEST);
 }
 
 static void leave_waiting(request *self)

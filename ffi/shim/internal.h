@@ -130,6 +130,8 @@ int32_t sc_writer_done(const sc_writer *writer);
 /* ---- ring.c ------------------------------------------------------------------------------------------------------ */
 
 void sc_ring_push(const sc_record *record, bool droppable);
+/* Bytes that wait to be drained. */
+size_t sc_ring_size(void);
 /* The number of the present run, for sc_ring_wait(). */
 uint32_t sc_ring_run(void);
 /* Blocks until there is something new to drain, or until that run is over; false then. `seen` is the caller's own. */
@@ -164,6 +166,14 @@ void sc_log_install(void);
 extern pjsip_module sc_trace_module;
 extern pjsip_module sc_tx_buffer_module;
 extern pjsip_module sc_door_module;
+
+/* ---- admission.c ------------------------------------------------------------------------------------------------- */
+
+extern pjsip_module sc_admission_module;
+
+/* An invitation or a request that came in waits for its answer, and waits no more. */
+void sc_admission_enter(sc_kind kind);
+void sc_admission_leave(sc_kind kind);
 
 /* ---- engine.c ---------------------------------------------------------------------------------------------------- */
 

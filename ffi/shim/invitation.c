@@ -12,7 +12,15 @@ typedef struct {
     pjsip_inv_session *inv;
     pj_str_t added[MAX_ADDED];
     unsigned added_count;
+    bool unanswered; /* the peer's, and counted as such */
 } invitation;
+
+static void set_answered(invitation *self)
+{
+    if (self->unanswered)
+        sc_admission_leave(SC_KIND_INVITATION);
+    self->unanswered = false;
+}
 
 static void destroy(sc_object *object)
 {
@@ -23,6 +31,7 @@ static void destroy(sc_object *object)
 
         /* The session lives in the dialog's memory and touches it after its last reference: the lock keeps it. */
         pjsip_dlg_inc_lock(dlg);
+        set_answered(self);
         self->inv->mod_data[sc_core_module.id] = NULL;
         pjsip_inv_dec_ref(self->inv);
         pjsip_dlg_dec_lock(dlg);
@@ -70,6 +79,8 @@ static void on_state_changed(pjsip_inv_session *inv, pjsip_event *event)
 
     if (!self || inv->state == PJSIP_INV_STATE_NULL || inv->state == PJSIP_INV_STATE_INCOMING)
         return;
+    if (inv->state > PJSIP_INV_STATE_EARLY)
+        set_answered(self);
     sc_record_init(&record, SC_RECORD_INVITATION_STATE, self->object.serial);
     sc_record_u8(&record, (uint8_t)inv->state);
     sc_record_u32(&record, (uint32_t)inv->cause);
@@ -243,6 +254,8 @@ void sc_invitation_on_invite(pjsip_rx_data *rdata)
     }
     pjsip_inv_add_ref(inv);
     self->inv = inv;
+    self->unanswered = true;
+    sc_admission_enter(SC_KIND_INVITATION);
     inv->mod_data[sc_core_module.id] = self;
     sc_object_add(self);
     sc_record_init(&record, SC_RECORD_INVITATION_INCOMING, self->object.serial);

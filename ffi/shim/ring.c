@@ -171,6 +171,16 @@ int32_t sc_ring_drain(sc_buffer buffer, uint32_t capacity)
     return copied ? (int32_t)copied : -(int32_t)needed;
 }
 
+size_t sc_ring_size(void)
+{
+    size_t size;
+
+    pthread_mutex_lock(&ring.mutex);
+    size = ring.size;
+    pthread_mutex_unlock(&ring.mutex);
+    return size;
+}
+
 uint32_t sc_ring_run(void)
 {
     uint32_t run;
