@@ -549,23 +549,14 @@ export class Invitation implements NativeObject {
     // Without an answer there is no media, and no call (RFC 3261, section 13.2.2.4); nor is there one that somebody
     // wants when the 200 has crossed our CANCEL.
     if (this.#hasCancelled || (!this.#ending && this.#activeRemote === null)) {
-      this.#hangUp();
+      // While the engine stops there is nothing left to send with.
+      if (runningOrNull()) this.#sendEnd(0, []);
       return;
     }
     if (this.#ending) return;
     this.#subState = "normal";
     const acknowledged = this.#direction === "incoming" ? change.cause : noCause;
     this.#became("connected", acknowledged, time);
-  }
-
-  /** Ends what came about by itself. */
-  #hangUp(): void {
-    try {
-      this.#sendEnd(0, []);
-    } catch (error) {
-      // It has ended meanwhile: what tells so is on its way.
-      if (!(error instanceof SIPCoreInvalidStateError)) throw error;
-    }
   }
 
   /** What `end()`, or the stack itself, has sent. */
@@ -702,7 +693,7 @@ export class Invitation implements NativeObject {
   }
 
   #nobodyListens(): void {
-    if (this.#state === "incoming" && !this.#finalSent) this.sendResponse(480);
+    if (this.#state === "incoming" && !this.#finalSent && runningOrNull()) this.sendResponse(480);
   }
 
   #ended(cause: Cause, time: Date): void {

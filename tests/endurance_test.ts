@@ -108,7 +108,7 @@ describe("Engine and memory", { skip: skipWithoutSipp || skipMemory }, () => {
 
   for (const direction of ["incoming", "outgoing"]) {
     it(`Invitation leaves nothing of an ${direction} call behind`, patient, async () => {
-      const { poolBytes, heapBytes, residentBytes } = await leftByEach(direction, 2000, 1000);
+      const { poolBytes, heapBytes, residentBytes } = await leftByEach(direction, 1500, 800);
       // Two lists of PJSIP's keep the length that they once had; a pool that is lost has 512 bytes at least.
       assertLess(poolBytes!, 8);
       assertLess(heapBytes!, 1024);
@@ -117,7 +117,7 @@ describe("Engine and memory", { skip: skipWithoutSipp || skipMemory }, () => {
   }
 
   it("AudioTransport leaves nothing of a call with sound behind", patient, async () => {
-    assertLess((await leftByEach("talking", 40, 40))["poolBytes"]!, 8);
+    assertLess((await leftByEach("talking", 20, 30))["poolBytes"]!, 8);
   });
 
   it("Engine.stop() leaves nothing behind, 50 times in one process", patient, async () => {

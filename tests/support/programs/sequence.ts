@@ -36,7 +36,7 @@ async function placeCalls(count: number): Promise<void> {
 async function takeCalls(count: number): Promise<void> {
   using calls = new Calls(engine);
   const target = { port: engine.udpPort! };
-  await using sipp = await Sipp.start({ scenario: "caller", count, rate: 800, target, timeout: 60 });
+  await using sipp = await Sipp.start({ scenario: "caller", count, rate: 400, target, timeout: 60 });
   await sipp.finish();
   await calls.until(() => calls.disconnected.size === count);
 }
