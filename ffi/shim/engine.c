@@ -26,9 +26,6 @@ static pthread_t poller;
 /* The write end; the other one belongs to its key. */
 static int wake_socket = -1;
 static pj_ioqueue_key_t *wake_key;
-static pjsip_transport *udp_transport;
-static pjsip_tpfactory *tcp_factory;
-static pjsip_generic_string_hdr *_Atomic user_agent_hdr, *_Atomic server_hdr;
 
 /* ---- process-wide ---------------------------------------------------------------------------------------------- */
 
@@ -172,247 +169,6 @@ static void *poll_thread(void *arg)
     return NULL;
 }
 
-/* ---- incoming requests outside dialogs --------------------------------------------------------------------------- */
-
-void sc_add_capabilities(pjsip_tx_data *tdata)
-{
-    static const int names[] = { PJSIP_H_ALLOW, PJSIP_H_ACCEPT, PJSIP_H_SUPPORTED };
-    int code = tdata->msg->line.status.code;
-    unsigned count = code == PJSIP_SC_OK ? PJ_ARRAY_SIZE(names) : code == PJSIP_SC_METHOD_NOT_ALLOWED ? 1 : 0, i;
-
-    for (i = 0; i < count; i++) {
-        const pjsip_hdr *capability = pjsip_endpt_get_capability(sc_engine.endpt, names[i], NULL);
-
-        if (capability && !pjsip_msg_find_hdr(tdata->msg, names[i], NULL))
-            pjsip_msg_add_hdr(tdata->msg, (pjsip_hdr *)pjsip_hdr_clone(tdata->pool, capability));
-    }
-}
-
-static void answer(pjsip_rx_data *rdata, int code)
-{
-    pjsip_tx_data *tdata;
-    pjsip_transaction *tsx;
-
-    if (pjsip_endpt_create_response(sc_engine.endpt, rdata, code, NULL, &tdata) != PJ_SUCCESS)
-        return;
-    sc_add_capabilities(tdata);
-    if (pjsip_tsx_create_uas2(&sc_core_module, rdata, NULL, &tsx) != PJ_SUCCESS) {
-        pjsip_tx_data_dec_ref(tdata);
-        return;
-    }
-    pjsip_tsx_recv_msg(tsx, rdata);
-    if (pjsip_tsx_send_msg(tsx, tdata) != PJ_SUCCESS)
-        pjsip_tx_data_dec_ref(tdata);
-}
-
-static pj_bool_t on_rx_request(pjsip_rx_data *rdata)
-{
-    const pjsip_method *method = &rdata->msg_info.msg->line.req.method;
-
-    if (method->id == PJSIP_ACK_METHOD)
-        return PJ_TRUE; /* of a call that is gone: nothing to say */
-    if (method->id == PJSIP_INVITE_METHOD)
-        sc_invitation_on_invite(rdata);
-    else if (method->id == PJSIP_CANCEL_METHOD || method->id == PJSIP_BYE_METHOD)
-        answer(rdata, PJSIP_SC_CALL_TSX_DOES_NOT_EXIST);
-    else if (sc_incoming_request_wants(method))
-        sc_incoming_request_on_request(rdata);
-    else if (method->id == PJSIP_OPTIONS_METHOD)
-        answer(rdata, PJSIP_SC_OK);
-    else
-        answer(rdata, PJSIP_SC_METHOD_NOT_ALLOWED);
-    return PJ_TRUE;
-}
-
-pjsip_module sc_core_module = {
-    .name = { "mod-sc-core", 11 },
-    .id = -1,
-    .priority = PJSIP_MOD_PRIORITY_APPLICATION,
-    .on_rx_request = on_rx_request,
-};
-
-/* ---- User-Agent and Server --------------------------------------------------------------------------------------- */
-
-static pj_status_t add_identity(pjsip_tx_data *tdata, pjsip_generic_string_hdr *header)
-{
-    if (!header || (pjsip_tx_data_is_valid(tdata) && tdata->buf.start) ||
-        pjsip_msg_find_hdr_by_name(tdata->msg, &header->name, NULL))
-        return PJ_SUCCESS;
-    pjsip_msg_add_hdr(tdata->msg, (pjsip_hdr *)pjsip_hdr_shallow_clone(tdata->pool, header));
-    return PJ_SUCCESS;
-}
-
-static pj_status_t on_tx_request(pjsip_tx_data *tdata)
-{
-    return add_identity(tdata, atomic_load(&user_agent_hdr));
-}
-
-static pj_status_t on_tx_response(pjsip_tx_data *tdata)
-{
-    return add_identity(tdata, atomic_load(&server_hdr));
-}
-
-static pjsip_module identity_module = {
-    .name = { "mod-sc-identity", 15 },
-    .id = -1,
-    .priority = PJSIP_MOD_PRIORITY_TRANSPORT_LAYER + 2,
-    .on_tx_request = on_tx_request,
-    .on_tx_response = on_tx_response,
-};
-
-static pj_status_t set_identity(const pj_str_t *text)
-{
-    static const pj_str_t user_agent = { "User-Agent", 10 }, server = { "Server", 6 };
-    pj_str_t copy;
-
-    if (!text->slen) {
-        atomic_store(&user_agent_hdr, NULL);
-        atomic_store(&server_hdr, NULL);
-        return PJ_SUCCESS;
-    }
-    /* The old ones stay in the engine's pool: a message that is being printed may still point to them. */
-    pj_strdup_with_null(sc_engine.pool, &copy, text);
-    if (!copy.ptr)
-        return PJ_ENOMEM;
-    atomic_store(&user_agent_hdr, pjsip_generic_string_hdr_create(sc_engine.pool, &user_agent, &copy));
-    atomic_store(&server_hdr, pjsip_generic_string_hdr_create(sc_engine.pool, &server, &copy));
-    return PJ_SUCCESS;
-}
-
-/* ---- no DNS -------------------------------------------------------------------------------------------------------- */
-
-/* IP literals only: no thread of PJSIP's ever waits for a name server, and no forged answer is ever believed. */
-static void resolve(pjsip_resolver_t *resolver, pj_pool_t *pool, const pjsip_host_info *target, void *token,
-                    pjsip_resolver_callback *callback)
-{
-    pjsip_server_addresses server;
-    pjsip_transport_type_e type = target->type;
-    int af = pj_strchr(&target->addr.host, ':') ? pj_AF_INET6() : pj_AF_INET();
-    unsigned port = (unsigned)target->addr.port;
-    pj_status_t status;
-
-    PJ_UNUSED_ARG(resolver);
-    PJ_UNUSED_ARG(pool);
-    pj_bzero(&server, sizeof(server));
-    if (type == PJSIP_TRANSPORT_UNSPECIFIED)
-        type = PJSIP_TRANSPORT_UDP;
-    if (af == pj_AF_INET6())
-        type = (pjsip_transport_type_e)((int)type | PJSIP_TRANSPORT_IPV6);
-    if (!port)
-        port = (unsigned)pjsip_transport_get_default_port_for_type(type);
-    status = sc_is_address(target->addr.host.ptr, (size_t)target->addr.host.slen)
-                 ? pj_sockaddr_parse(af, 0, &target->addr.host, &server.entry[0].addr)
-                 : PJ_ERESOLVE;
-    if (status == PJ_SUCCESS && !pj_sockaddr_has_addr(&server.entry[0].addr))
-        status = PJ_ERESOLVE;
-    if (status != PJ_SUCCESS) {
-        callback(PJ_ERESOLVE, token, NULL);
-        return;
-    }
-    pj_sockaddr_set_port(&server.entry[0].addr, (pj_uint16_t)port);
-    server.count = 1;
-    server.entry[0].type = type;
-    server.entry[0].addr_len = (int)pj_sockaddr_get_len(&server.entry[0].addr);
-    callback(PJ_SUCCESS, token, &server);
-}
-
-/* ---- transports ------------------------------------------------------------------------------------------------------ */
-
-/* Bursts beyond the default buffer (92 datagrams) would be lost while the poll thread is busy. */
-static int receive_buffer = 4 * 1024 * 1024;
-
-/* The transport manager's own, which tells the transactions of a connection that it is lost. */
-static pjsip_tp_state_callback tell_transactions;
-
-static void record_connection(const pjsip_transport *tp, pjsip_transport_state state,
-                              const pjsip_transport_state_info *info)
-{
-    sc_record record;
-    char local[PJ_INET6_ADDRSTRLEN + 10], remote[PJ_INET6_ADDRSTRLEN + 10], reason[PJ_ERR_MSG_SIZE];
-
-    if (!(tp->flag & PJSIP_TRANSPORT_RELIABLE))
-        return;
-    if (state != PJSIP_TP_STATE_CONNECTED && state != PJSIP_TP_STATE_DISCONNECTED)
-        return;
-    pj_addr_str_print(&tp->local_name.host, tp->local_name.port, local, sizeof(local), 1);
-    pj_addr_str_print(&tp->remote_name.host, tp->remote_name.port, remote, sizeof(remote), 1);
-    reason[0] = '\0';
-    if (state == PJSIP_TP_STATE_DISCONNECTED)
-        pj_strerror(info->status, reason, sizeof(reason));
-    sc_record_init(&record, SC_RECORD_TRANSPORT, 0);
-    sc_record_u8(&record, state == PJSIP_TP_STATE_CONNECTED);
-    sc_record_text(&record, tp->type_name);
-    sc_record_text(&record, local);
-    sc_record_text(&record, remote);
-    sc_record_text(&record, reason);
-    sc_record_push(&record, false);
-}
-
-static void on_transport_state(pjsip_transport *tp, pjsip_transport_state state,
-                               const pjsip_transport_state_info *info)
-{
-    record_connection(tp, state, info);
-    if (tell_transactions)
-        tell_transactions(tp, state, info);
-}
-
-/* What Via and Contact say of a socket that is bound to all addresses: no name server is asked. */
-static pj_str_t own_address(int af, const pj_str_t *bound, char *text, int size)
-{
-    pj_sockaddr address;
-
-    if (bound->slen)
-        return *bound;
-    if (pj_getdefaultipinterface(af, &address) != PJ_SUCCESS)
-        return af == pj_AF_INET6() ? pj_str("::1") : pj_str("127.0.0.1");
-    return pj_str(pj_sockaddr_print(&address, text, size, 0));
-}
-
-static pj_status_t start_udp(int af, const pj_str_t *address, unsigned port)
-{
-    pjsip_transport_type_e type = af == pj_AF_INET6() ? PJSIP_TRANSPORT_UDP6 : PJSIP_TRANSPORT_UDP;
-    char text[PJ_INET6_ADDRSTRLEN];
-    pj_sock_t sock = PJ_INVALID_SOCKET;
-    pj_sockaddr bound;
-    pjsip_host_port name;
-    int size = sizeof(bound);
-    pj_status_t status;
-
-    status = pj_sockaddr_init(af, &bound, address->slen ? address : NULL, (pj_uint16_t)port);
-    if (status == PJ_SUCCESS)
-        status = pj_sock_socket(af, pj_SOCK_DGRAM() | pj_SOCK_CLOEXEC(), 0, &sock);
-    if (status == PJ_SUCCESS) {
-        /* As much as the system grants; less is no failure. */
-        pj_sock_setsockopt(sock, pj_SOL_SOCKET(), pj_SO_RCVBUF(), &receive_buffer, sizeof(receive_buffer));
-        status = pj_sock_bind(sock, &bound, (int)pj_sockaddr_get_len(&bound));
-    }
-    if (status == PJ_SUCCESS)
-        status = pj_sock_getsockname(sock, &bound, &size);
-    if (status == PJ_SUCCESS) {
-        name.host = own_address(af, address, text, sizeof(text));
-        name.port = pj_sockaddr_get_port(&bound);
-        status = pjsip_udp_transport_attach2(sc_engine.endpt, type, sock, &name, 1, &udp_transport);
-    }
-    if (status != PJ_SUCCESS && sock != PJ_INVALID_SOCKET)
-        pj_sock_close(sock);
-    return status;
-}
-
-static pj_status_t start_tcp(int af, const pj_str_t *address, unsigned port)
-{
-    char text[PJ_INET6_ADDRSTRLEN];
-    pjsip_tcp_transport_cfg config;
-    pj_status_t status;
-
-    pjsip_tcp_transport_cfg_default(&config, af);
-    status = pj_sockaddr_init(af, &config.bind_addr, address->slen ? address : NULL, (pj_uint16_t)port);
-    if (status != PJ_SUCCESS)
-        return status;
-    config.addr_name.host = own_address(af, address, text, sizeof(text));
-    config.reuse_addr = PJ_TRUE;
-    return pjsip_tcp_transport_start3(sc_engine.endpt, &config, &tcp_factory);
-}
-
 /* ---- start and stop ---------------------------------------------------------------------------------------------------- */
 
 static void tear_down(void)
@@ -426,12 +182,9 @@ static void tear_down(void)
         pjsip_endpt_destroy(sc_engine.endpt);
     if (sc_engine.media)
         pjmedia_endpt_destroy(sc_engine.media);
-    atomic_store(&user_agent_hdr, NULL);
-    atomic_store(&server_hdr, NULL);
+    sc_identity_clear();
     if (sc_engine.pool)
         pj_pool_release(sc_engine.pool);
-    udp_transport = NULL;
-    tcp_factory = NULL;
     pj_caching_pool_destroy(&sc_engine.cp);
     pj_bzero(&sc_engine, sizeof(sc_engine));
 }
@@ -491,7 +244,6 @@ static void set_timers(const unsigned ms[4])
 
 int32_t sc_engine_start(sc_bytes args, uint32_t size)
 {
-    static pjsip_ext_resolver resolver = { resolve };
     static const pjsip_ua_init_param ua = { .on_dlg_forked = sc_fork };
     sc_reader reader = sc_reader_init(args, size);
     pj_str_t address, user_agent;
@@ -530,10 +282,10 @@ int32_t sc_engine_start(sc_bytes args, uint32_t size)
     }
     STEP("create the SIP endpoint", pjsip_endpt_create(&sc_engine.cp.factory, "sipcore", &sc_engine.endpt));
     STEP("open the wake-up socket", open_wake_pipe());
-    STEP("set the resolver", pjsip_endpt_set_ext_resolver(sc_engine.endpt, &resolver));
+    STEP("set the resolver", sc_transports_init());
     STEP("register the trace", register_module(&sc_trace_module));
     STEP("register the message buffers", register_module(&sc_tx_buffer_module));
-    STEP("register the user agent", register_module(&identity_module));
+    STEP("register the user agent", register_module(&sc_identity_module));
     STEP("register the door", register_module(&sc_door_module));
     STEP("initialise transactions", pjsip_tsx_layer_init_module(sc_engine.endpt));
     STEP("register the admission", register_module(&sc_admission_module));
@@ -542,9 +294,7 @@ int32_t sc_engine_start(sc_bytes args, uint32_t size)
     STEP("register the core", register_module(&sc_core_module));
     STEP("initialise 100rel", pjsip_100rel_init_module(sc_engine.endpt));
     STEP("initialise invitations", sc_invitation_init());
-    STEP("set the user agent", set_identity(&user_agent));
-    tell_transactions = pjsip_tpmgr_get_state_cb(pjsip_endpt_get_tpmgr(sc_engine.endpt));
-    pjsip_tpmgr_set_state_cb(pjsip_endpt_get_tpmgr(sc_engine.endpt), on_transport_state);
+    STEP("set the user agent", sc_identity_set(&user_agent));
 
     STEP("create the media endpoint", pjmedia_endpt_create2(&sc_engine.cp.factory, NULL, 1, &sc_engine.media));
     STEP("create the media events", pjmedia_event_mgr_create(sc_engine.pool, 0, &sc_engine.events));
@@ -552,9 +302,9 @@ int32_t sc_engine_start(sc_bytes args, uint32_t size)
     STEP("start the media clock", sc_clock_start());
 
     if (udp_port >= 0)
-        STEP("listen on the UDP port", start_udp(af, &address, (unsigned)udp_port));
+        STEP("listen on the UDP port", sc_transports_start_udp(af, &address, (unsigned)udp_port));
     if (tcp_port >= 0)
-        STEP("listen on the TCP port", start_tcp(af, &address, (unsigned)tcp_port));
+        STEP("listen on the TCP port", sc_transports_start_tcp(af, &address, (unsigned)tcp_port));
     sc_gate_open();
     /* A plain thread: pj_thread_create() would keep its record in the pool that this thread frees in the end. */
     STEP("start the SIP thread", PJ_STATUS_FROM_OS(pthread_create(&poller, NULL, poll_thread, NULL)));
@@ -603,8 +353,8 @@ int32_t sc_engine_ports(sc_buffer buffer, uint32_t capacity)
 
     if (!sc_enter())
         return 0;
-    sc_write_i32(&writer, udp_transport ? udp_transport->local_name.port : -1);
-    sc_write_i32(&writer, tcp_factory ? tcp_factory->addr_name.port : -1);
+    sc_write_i32(&writer, sc_transports_udp_port());
+    sc_write_i32(&writer, sc_transports_tcp_port());
     sc_leave();
     return sc_writer_done(&writer);
 }
@@ -637,7 +387,7 @@ int32_t sc_engine_set_user_agent(sc_text value)
     if (!sc_enter())
         return SC_EGONE;
     text = pj_str((char *)value);
-    status = set_identity(&text);
+    status = sc_identity_set(&text);
     sc_leave();
     return status;
 }

@@ -167,6 +167,24 @@ extern pjsip_module sc_trace_module;
 extern pjsip_module sc_tx_buffer_module;
 extern pjsip_module sc_door_module;
 
+/* ---- identity.c -------------------------------------------------------------------------------------------------- */
+
+extern pjsip_module sc_identity_module;
+
+/* Empty: messages name nobody. The old text stays in the engine's pool for messages that are being printed. */
+pj_status_t sc_identity_set(const pj_str_t *text);
+void sc_identity_clear(void);
+
+/* ---- transports.c ------------------------------------------------------------------------------------------------ */
+
+/* Sets the resolver and the connections' callback of a new endpoint. */
+pj_status_t sc_transports_init(void);
+pj_status_t sc_transports_start_udp(int af, const pj_str_t *address, unsigned port);
+pj_status_t sc_transports_start_tcp(int af, const pj_str_t *address, unsigned port);
+/* -1: none. */
+int sc_transports_udp_port(void);
+int sc_transports_tcp_port(void);
+
 /* ---- admission.c ------------------------------------------------------------------------------------------------- */
 
 extern pjsip_module sc_admission_module;
