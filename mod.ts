@@ -37,13 +37,8 @@ export {
   type SIPCoreErrorCode,
   SIPCoreInvalidStateError,
 } from "./core/errors.ts";
-export {
-  type EndOptions,
-  Invitation,
-  type InvitationSDP,
-  type InviteOptions,
-  type ResponseOptions,
-} from "./core/invitation.ts";
+export { Invitation } from "./core/invitation.ts";
+export type { EndOptions, InvitationSDP, InviteOptions, ResponseOptions } from "./core/invitation_options.ts";
 export {
   type InvitationNotifications,
   type InvitationOriginator,

@@ -30,6 +30,7 @@ import type {
   InvitationStateChange,
   InvitationSubState,
 } from "./invitation_notifications.ts";
+import type { EndOptions, InvitationSDP, InviteOptions, ResponseOptions } from "./invitation_options.ts";
 import { lazy } from "./lazy.ts";
 import type { NativeObject } from "./native_object.ts";
 import { notificationsOf } from "./notification.ts";
@@ -43,54 +44,6 @@ import type { SIPMessage } from "./sip_message.ts";
 import { sipStatusMessages } from "./sip_status_messages.ts";
 import { checkTimeout } from "./timeout.ts";
 import { BaseSIPURI, FrozenSIPURI, type TransportName } from "./uri.ts";
-
-/** Offer and answer of a session; null where there is none. */
-export interface InvitationSDP {
-  /** The offer, or the answer, of ours that is being negotiated. */
-  readonly proposedLocal: FrozenSDPSession | null;
-  /** The offer of the peer's that is being negotiated. */
-  readonly proposedRemote: FrozenSDPSession | null;
-  /** What is in force on our side. */
-  readonly activeLocal: FrozenSDPSession | null;
-  /** What is in force on the peer's side. */
-  readonly activeRemote: FrozenSDPSession | null;
-}
-
-/** What `sendInvite()` takes. */
-export interface InviteOptions {
-  requestUri: BaseSIPURI;
-  fromHeader: BaseFromHeader;
-  toHeader: BaseToHeader;
-  /** Where the INVITE goes: an IP address, its port and transport. */
-  routeHeader: BaseRouteHeader;
-  /** Left out: our address towards the route, with the user of the From header. */
-  contactHeader?: BaseContactHeader;
-  /** The offer. */
-  sdp: BaseSDPSession;
-  credentials?: BaseCredentials | null;
-  extraHeaders?: Iterable<BaseHeader>;
-  /** Seconds to wait for a final response; then CANCEL, and "disconnected" with 408. */
-  timeout?: number | null;
-  /** Its abort does what `end()` does. */
-  signal?: AbortSignal;
-}
-
-/** What `sendResponse()` takes beside the code. */
-export interface ResponseOptions {
-  /** The reason phrase; the code's own when left out. */
-  reason?: string | null;
-  contactHeader?: BaseContactHeader | null;
-  /** The answer to the peer's offer. */
-  sdp?: BaseSDPSession | null;
-  extraHeaders?: Iterable<BaseHeader>;
-}
-
-/** What `end()` takes. */
-export interface EndOptions {
-  extraHeaders?: Iterable<BaseHeader>;
-  /** Seconds to wait for the peer's answer; then "disconnected" with 408. Default 32. */
-  timeout?: number;
-}
 
 /** pjsip_inv_state */
 const inv = { CALLING: 1, EARLY: 3, CONNECTING: 4, CONFIRMED: 5, DISCONNECTED: 6 } as const;
