@@ -235,7 +235,7 @@ describe("build-pjsip.ts", () => {
       const cache = join(folder, "cache");
       mkdirSync(cache);
       writeFileSync(join(cache, PJPROJECT.file), "half a tarball");
-      const ended = build([], { SIPCORE_BUILD: folder, PATH: path });
+      const ended = build([], { SIPCORE_BUILD: folder, SIPCORE_CACHE: cache, PATH: path });
       assertRefused(ended, folder, /is not in .*cache, and without apt it cannot be fetched/);
       assert(!existsSync(join(cache, PJPROJECT.file)));
     }));
