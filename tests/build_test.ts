@@ -81,9 +81,10 @@ function tool(program: string, ...args: readonly string[]): string {
 }
 
 const LINUX = process.platform === "linux";
+const onlyLinux = "it needs Linux";
 
 describe("libsipcore", () => {
-  it("libsipcore.so needs the C library and OpenSSL only", { skip: !LINUX }, () => {
+  it("libsipcore.so needs the C library and OpenSSL only", { skip: LINUX ? false : onlyLinux }, () => {
     const stamp = JSON.parse(readFileSync(LAYOUT.stamp, "utf8")) as { extras: string[] };
     const needed = [...tool("readelf", "-d", LAYOUT.library).matchAll(/\(NEEDED\).*\[(.+)\]/g)].map((
       [, name],
@@ -97,7 +98,7 @@ describe("libsipcore", () => {
 
   it(
     "libsipcore.so stays mapped when a runtime closes it, and calls its own functions",
-    { skip: !LINUX },
+    { skip: LINUX ? false : onlyLinux },
     () => {
       const dynamic = tool("readelf", "-d", LAYOUT.library);
       assertMatch(dynamic, /FLAGS_1.*NODELETE/);
@@ -105,7 +106,9 @@ describe("libsipcore", () => {
     },
   );
 
-  it("libsipcore.so exports pj and sc functions, and no codec of its own", { skip: !LINUX }, () => {
+  it("libsipcore.so exports pj and sc functions, and no codec of its own", {
+    skip: LINUX ? false : onlyLinux,
+  }, () => {
     const names = tool("nm", "-D", "--defined-only", LAYOUT.library).split("\n").map((line) =>
       line.split(" ")[2] ?? ""
     );
@@ -117,10 +120,14 @@ describe("libsipcore", () => {
     assertEquals(private_, []);
   });
 
-  it("libsipcore.so carries no symbols that only a debugger wants", { skip: !LINUX }, () => {
-    assert(!tool("readelf", "-S", "-W", LAYOUT.library).includes(".debug_info"));
-    assertStringIncludes(tool("readelf", "-S", "-W", LAYOUT.debugLibrary), ".debug_info");
-  });
+  it(
+    "libsipcore.so carries no symbols that only a debugger wants",
+    { skip: LINUX ? false : onlyLinux },
+    () => {
+      assert(!tool("readelf", "-S", "-W", LAYOUT.library).includes(".debug_info"));
+      assertStringIncludes(tool("readelf", "-S", "-W", LAYOUT.debugLibrary), ".debug_info");
+    },
+  );
 });
 
 describe("config_site.h", () => {
@@ -224,21 +231,25 @@ describe("build-pjsip.ts", () => {
       assertRefused(ended, folder, /^The build needs .*\bcc\b.*\bmake\b.* in PATH/);
     }));
 
-  it("build-pjsip.ts takes no damaged file out of the cache", { skip: !LINUX }, () =>
-    withFolder((folder) => {
-      // A PATH with the compilers and without apt: a file that is not good cannot be fetched again.
-      const path = join(folder, "path");
-      mkdirSync(path);
-      for (const tool of ["bash", "cc", "c++", "make", "ar", "ld", "strip", "tar", "xz", "pkg-config"]) {
-        symlinkSync(inPath(tool)!, join(path, tool));
-      }
-      const cache = join(folder, "cache");
-      mkdirSync(cache);
-      writeFileSync(join(cache, PJPROJECT.file), "half a tarball");
-      const ended = build([], { SIPCORE_BUILD: folder, SIPCORE_CACHE: cache, PATH: path });
-      assertRefused(ended, folder, /is not in .*cache, and without apt it cannot be fetched/);
-      assert(!existsSync(join(cache, PJPROJECT.file)));
-    }));
+  it(
+    "build-pjsip.ts takes no damaged file out of the cache",
+    { skip: LINUX ? false : onlyLinux },
+    () =>
+      withFolder((folder) => {
+        // A PATH with the compilers and without apt: a file that is not good cannot be fetched again.
+        const path = join(folder, "path");
+        mkdirSync(path);
+        for (const tool of ["bash", "cc", "c++", "make", "ar", "ld", "strip", "tar", "xz", "pkg-config"]) {
+          symlinkSync(inPath(tool)!, join(path, tool));
+        }
+        const cache = join(folder, "cache");
+        mkdirSync(cache);
+        writeFileSync(join(cache, PJPROJECT.file), "half a tarball");
+        const ended = build([], { SIPCORE_BUILD: folder, SIPCORE_CACHE: cache, PATH: path });
+        assertRefused(ended, folder, /is not in .*cache, and without apt it cannot be fetched/);
+        assert(!existsSync(join(cache, PJPROJECT.file)));
+      }),
+  );
 
   it("build-pjsip.ts takes over the lock of a build that died", () =>
     withFolder((folder) => {
@@ -249,7 +260,7 @@ describe("build-pjsip.ts", () => {
 
   it(
     "build-pjsip.ts ended in the middle leaves no library and no process",
-    { skip: !LINUX || !cached() },
+    { skip: LINUX ? cached() ? false : "the sources are not in the cache" : onlyLinux },
     () =>
       withFolder(async (folder) => {
         const [program, ...first] = RUNTIME;
