@@ -91,7 +91,7 @@ export class Child {
   /** Asks the process to end and waits for it; after two and a half seconds it is killed. Quiet when it has ended. */
   async stop(): Promise<void> {
     if (!running.has(this)) return;
-    this.#process.kill("SIGTERM");
+    this.signal("SIGTERM");
     const timer = setTimeout(() => this.kill(), 2500);
     try {
       await this.ended;
@@ -101,7 +101,11 @@ export class Child {
   }
 
   kill(): void {
-    this.#process.kill("SIGKILL");
+    this.signal("SIGKILL");
+  }
+
+  signal(name: "SIGINT" | "SIGTERM" | "SIGKILL"): void {
+    this.#process.kill(name);
   }
 
   failure(what: string): Error {

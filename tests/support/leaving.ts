@@ -5,7 +5,8 @@ import { ownName, startProgram } from "./program.ts";
 
 export interface WayToLeave {
   readonly name: string;
-  readonly status: number;
+  /** Its status; for a process that is ended by a signal, which has none, that signal. */
+  readonly status: number | "SIGINT" | "SIGTERM";
   /** Its last words; left out: what the runtime says of an error. */
   readonly lastLine?: string;
   /** The only runtime that has it. */
@@ -18,6 +19,8 @@ export const waysToLeave: readonly WayToLeave[] = [
   { name: "exit", status: 3, lastLine: "talking" },
   { name: "runtime's exit", status: 4, lastLine: "talking", only: "Deno" },
   { name: "end", status: 5, lastLine: "stopped" },
+  { name: "Ctrl-C", status: "SIGINT", lastLine: "talking" },
+  { name: "SIGTERM", status: "SIGTERM", lastLine: "talking" },
 ];
 
 /**
@@ -27,11 +30,16 @@ export const waysToLeave: readonly WayToLeave[] = [
  */
 export async function leave(way: WayToLeave, runtime: RuntimeName = ownName): Promise<void> {
   const program = startProgram("leave", [way.name], { runtime });
+  if (typeof way.status === "string") {
+    await program.line(/^talking$/, 20_000);
+    program.signal(way.status);
+  }
   await program.end(20_000);
   const { code, signal } = await program.ended;
-  const last = way.lastLine ?? program.output.at(-1);
-  if (code === way.status && program.output.includes("talking") && program.output.at(-1) === last) return;
+  const last = program.output.at(-1);
+  const isAsSaid = program.output.includes("talking") && last === (way.lastLine ?? last);
+  if ((signal ?? code) === way.status && isAsSaid) return;
   throw program.failure(
-    `(${way.name}) ended with ${signal ?? `status ${code}`}, not with status ${way.status}`,
+    `(${way.name}) ended with ${signal ?? `status ${code}`}, not with ${way.status}`,
   );
 }
