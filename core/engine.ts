@@ -16,6 +16,7 @@ import {
   checkCodecs,
   type CheckedOptions,
   checkIncomingMethod,
+  checkListeningPort,
   checkLogLevel,
   checkOptions,
   checkRtpPortRange,
@@ -24,6 +25,7 @@ import {
   defaultStartOptions,
   type EngineOptions,
 } from "./engine_options.ts";
+import { readCertificate, readConnection } from "./connection.ts";
 import type { EngineNotifications } from "./engine_notifications.ts";
 import { PJSIPError, SIPCoreError, SIPCoreInvalidStateError } from "./errors.ts";
 import { BaseRouteHeader } from "./headers.ts";
@@ -34,10 +36,21 @@ import { deliver, liveObjects, releaseAll, released } from "./registry.ts";
 import { checkRoute } from "./route.ts";
 import { check, running, setRunning, statusText } from "./running.ts";
 import { sipTimers } from "./sip_timers.ts";
-import { SIPURI } from "./uri.ts";
+import {
+  changeTLSOptions,
+  checkTLSFiles,
+  type TLSChanges,
+  tlsError,
+  type TLSOptions,
+  type TLSProtocol,
+  writeTLSOptions,
+} from "./tls_options.ts";
+import { SIPURI, type TransportName } from "./uri.ts";
 
 /** How long `stop()` waits for answers to the BYEs and CANCELs that it sends, in milliseconds. */
 const goodbyeTime = 500;
+
+const noPorts = Object.freeze({ udp: null, tcp: null, tls: null });
 
 type EngineState = "stopped" | "starting" | "running" | "stopping";
 
@@ -63,7 +76,7 @@ export class Engine {
   #options: CheckedOptions = { ...defaultStartOptions };
   #native: NativeLibrary | null = null;
   #pump: Pump | null = null;
-  #ports: { udp: number | null; tcp: number | null } = { udp: null, tcp: null };
+  #ports: Readonly<Record<TransportName, number | null>> = noPorts;
   #availableCodecs: readonly string[] = Object.freeze([]);
   #pjsipVersion = "2.17";
   #starting: Promise<void> | null = null;
@@ -130,22 +143,26 @@ export class Engine {
   }
 
   #open(options: CheckedOptions): void {
+    checkTLSFiles(options);
     const native = openNative(options.libraryPath);
     if (native.sc_attach() !== 0) {
       throw new SIPCoreError("Another isolate of this process uses the library", "LIBRARY_BUSY");
     }
-    const args = new Writer()
-      .text(options.ipAddress ?? "").i32(options.udpPort ?? -1).i32(options.tcpPort ?? -1).text(
+    const args = new Writer().text(options.ipAddress ?? "")
+      .i32(options.udpPort ?? -1).i32(options.tcpPort ?? -1).i32(options.tlsPort ?? -1).text(
         options.userAgent,
       )
       .u32(options.rtpPortRange[0]).u32(options.rtpPortRange[1])
       .list(options.incomingRequests, (writer, method) => writer.text(method))
       .u32(sipTimers.t1).u32(sipTimers.t2).u32(sipTimers.t4).u32(sipTimers.td);
+    writeTLSOptions(args, options);
     const status = native.sc_engine_start(args.block, args.size);
     if (status !== 0) {
       const step = readAnswer((buffer, capacity) => native.sc_engine_failed_step(buffer, capacity))?.text();
       native.sc_detach();
-      throw new PJSIPError(`Could not ${describeStep(step ?? "start", options)}`, status, statusText(status));
+      const text = statusText(status);
+      throw tlsError(status, text, options) ??
+        new PJSIPError(`Could not ${describeStep(step ?? "start", options)}`, status, text);
     }
     this.#native = native;
     this.#pump = new Pump(native, this.#receive, postException);
@@ -156,9 +173,7 @@ export class Engine {
   }
 
   #read(native: NativeLibrary): void {
-    const port = (value: number) => value < 0 ? null : value;
-    const ports = readAnswer((buffer, capacity) => native.sc_engine_ports(buffer, capacity));
-    this.#ports = { udp: port(ports?.i32() ?? -1), tcp: port(ports?.i32() ?? -1) };
+    this.#readPorts(native);
     const codecs = readAnswer((buffer, capacity) => native.sc_engine_codecs(buffer, capacity));
     const names = new Set<string>();
     for (let count = codecs?.u32() ?? 0; count > 0; count--) {
@@ -169,6 +184,15 @@ export class Engine {
     this.#availableCodecs = Object.freeze([...names]);
     const build = readAnswer((buffer, capacity) => native.sc_build(buffer, capacity));
     this.#pjsipVersion = build?.text() ?? this.#pjsipVersion;
+  }
+
+  #readPorts(native: NativeLibrary): void {
+    const ports = readAnswer((buffer, capacity) => native.sc_transports_ports(buffer, capacity));
+    const next = () => {
+      const port = ports?.i32() ?? -1;
+      return port < 0 ? null : port;
+    };
+    this.#ports = { udp: next(), tcp: next(), tls: next() };
   }
 
   /**
@@ -206,7 +230,7 @@ export class Engine {
     for (const object of liveObjects()) guard(() => object.engineStopped());
     releaseAll();
     this.#native = this.#pump = null;
-    this.#ports = { udp: null, tcp: null };
+    this.#ports = noPorts;
     this.#availableCodecs = Object.freeze([]);
     this.#state = "stopped";
     post("SIPEngineDidEnd", this, {});
@@ -230,7 +254,10 @@ export class Engine {
         break;
       }
       case records.SC_RECORD_TRANSPORT:
-        this.#transport(reader, timestamp);
+        this.#connection(reader, timestamp);
+        break;
+      case records.SC_RECORD_CERTIFICATE:
+        this.#certificate(reader, timestamp);
         break;
       default:
         deliver(kind, serial, timestamp, reader);
@@ -260,13 +287,21 @@ export class Engine {
     }, { timestamp });
   }
 
-  #transport(reader: Reader, timestamp: Date): void {
-    const connected = reader.u8() === 1;
-    const transport = transportName(reader.text()) ?? "tcp";
-    const data = { transport, localAddress: reader.text(), remoteAddress: reader.text() };
-    const reason = reader.text();
-    if (connected) post("SIPEngineTransportDidConnect", this, data, { timestamp });
-    else post("SIPEngineTransportDidDisconnect", this, { ...data, reason }, { timestamp });
+  #connection(reader: Reader, timestamp: Date): void {
+    const { connected, connection, reason } = readConnection(reader);
+    if (connected) post("SIPEngineTransportDidConnect", this, connection, { timestamp });
+    else post("SIPEngineTransportDidDisconnect", this, { ...connection, reason }, { timestamp });
+  }
+
+  #certificate(reader: Reader, timestamp: Date): void {
+    const { refused, shown, errors } = readCertificate(reader);
+    if (refused) {
+      const data = { ...shown, reason: errors.join("; "), certificateErrors: errors };
+      post("SIPEngineTransportGotCertificateError", this, data, { timestamp });
+    } else {
+      const data = { ...shown, verified: shown.verifyStatus === 0 };
+      post("SIPEngineTransportDidVerifyCertificate", this, data, { timestamp });
+    }
   }
 
   #applyListeners(): void {
@@ -294,6 +329,86 @@ export class Engine {
   /** The TCP port that is listened on; null: none. */
   get tcpPort(): number | null {
     return this.#ports.tcp;
+  }
+
+  /** The TLS port that is listened on; null: none. */
+  get tlsPort(): number | null {
+    return this.#ports.tls;
+  }
+
+  /** The least version of TLS that is accepted; null is "TLSv1". */
+  get tlsProtocol(): TLSProtocol | null {
+    return this.#options.tlsProtocol;
+  }
+
+  /** Whether the certificates of servers must be good and bear the right name. */
+  get tlsVerifyServer(): boolean {
+    return this.#options.tlsVerifyServer;
+  }
+
+  /** The file of the certificate authorities. */
+  get tlsCaFile(): string | null {
+    return this.#options.tlsCaFile;
+  }
+
+  /** The file of our certificate. */
+  get tlsCertFile(): string | null {
+    return this.#options.tlsCertFile;
+  }
+
+  /** The file of our certificate's key. */
+  get tlsPrivkeyFile(): string | null {
+    return this.#options.tlsPrivkeyFile;
+  }
+
+  /** How long a TLS handshake may take, in milliseconds. */
+  get tlsTimeout(): number {
+    return this.#options.tlsTimeout;
+  }
+
+  /**
+   * Listens on another UDP port: 0: any free one; null: none, and nothing new is sent by UDP. Calls go on over the
+   * socket that they began with, which closes with the last of them. The present port changes nothing.
+   *
+   * @throws RangeError; PJSIPError when it cannot be had (the old one stays); SIPCoreInvalidStateError when the engine
+   * does not run.
+   */
+  setUdpPort(value: number | null): void {
+    this.#setPort("UDP", 0, "udpPort", value);
+  }
+
+  /** Listens on another TCP port, in the way of {@linkcode Engine.setUdpPort}. Open connections stay. */
+  setTcpPort(value: number | null): void {
+    this.#setPort("TCP", 1, "tcpPort", value);
+  }
+
+  #setPort(name: string, kind: number, option: "udpPort" | "tcpPort", value: number | null): void {
+    const native = running();
+    const port = checkListeningPort(value, "value");
+    check(native.sc_transports_change_port(kind, port ?? -1), `Could not listen on the ${name} port ${port}`);
+    this.#options = { ...this.#options, [option]: port };
+    this.#readPorts(native);
+  }
+
+  /**
+   * Changes TLS; what is left out keeps its value. Connections that we made under the old options carry no new
+   * request; calls go on.
+   *
+   * @throws TypeError, RangeError; PJSIPTLSError for files that are of no use, naming them; PJSIPError when the port
+   * cannot be had; the old listener and options stay then. SIPCoreInvalidStateError when the engine does not run.
+   */
+  setTlsOptions(options: TLSChanges = {}): void {
+    const native = running();
+    const old: TLSOptions = { ...this.#options, tlsPort: this.#ports.tls };
+    const changed = changeTLSOptions(old, options);
+    checkTLSFiles(changed);
+    const args = writeTLSOptions(new Writer().i32(changed.tlsPort ?? -1), changed);
+    const status = native.sc_transports_change_tls(args.block, args.size);
+    const error = tlsError(status, statusText(status), changed);
+    if (error) throw error;
+    check(status, `Could not listen on the TLS port ${changed.tlsPort}`);
+    this.#options = { ...this.#options, ...changed };
+    this.#readPorts(native);
   }
 
   /** What User-Agent and Server say. */
@@ -398,11 +513,7 @@ export class Engine {
   contactUri(routeHeader: BaseRouteHeader, options: { user?: string | null } = {}): SIPURI {
     const native = running();
     const route = checkRoute(checkInstance(routeHeader, BaseRouteHeader, "routeHeader"));
-    const port = route.transport === "tcp"
-      ? this.#ports.tcp
-      : route.transport === "udp"
-      ? this.#ports.udp
-      : null;
+    const port = this.#ports[route.transport];
     if (port === null) {
       throw new SIPCoreError(`Nothing is listened on for the transport ${route.transport}`, "INVALID_STATE");
     }
@@ -442,6 +553,7 @@ function openNative(path: string | null): NativeLibrary {
 function describeStep(step: string, options: CheckedOptions): string {
   if (step.endsWith("UDP port")) return `${step} ${options.udpPort}`;
   if (step.endsWith("TCP port")) return `${step} ${options.tcpPort}`;
+  if (step.endsWith("TLS port")) return `${step} ${options.tlsPort}`;
   return step;
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+import type { EngineTransportCertificate, EngineTransportConnection } from "./connection.ts";
 import type { Engine } from "./engine.ts";
 import type { Note } from "./notification.ts";
 
@@ -59,16 +60,6 @@ export interface EngineWarning {
   message: string;
 }
 
-/** A connection of a stream transport. */
-export interface EngineTransportConnection {
-  /** "tcp" or "tls". */
-  transport: string;
-  /** Our end, "ip:port". */
-  localAddress: string;
-  /** The peer's end, "ip:port". */
-  remoteAddress: string;
-}
-
 /** The notifications whose sender is the engine. */
 export interface EngineNotifications {
   /** The engine is about to start. */
@@ -91,6 +82,13 @@ export interface EngineNotifications {
   SIPEngineGotWarning: Note<Engine, EngineWarning>;
   /** A connection was made, by us or by the peer. */
   SIPEngineTransportDidConnect: Note<Engine, EngineTransportConnection>;
-  /** A connection is gone; once per connection. */
+  /** A connection is gone, or one that we wanted to make never came about; once per connection. */
   SIPEngineTransportDidDisconnect: Note<Engine, EngineTransportConnection & { reason: string }>;
+  /** A TLS server has shown its certificate; `verified`: it is good and bears the name. The connection follows. */
+  SIPEngineTransportDidVerifyCertificate: Note<Engine, EngineTransportCertificate & { verified: boolean }>;
+  /** A TLS server was refused for its certificate; what went to it fails with 503, and nothing reached it. */
+  SIPEngineTransportGotCertificateError: Note<
+    Engine,
+    EngineTransportCertificate & { reason: string; certificateErrors: readonly string[] }
+  >;
 }

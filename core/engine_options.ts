@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import { checkBoolean, checkInteger, checkText } from "./check_argument.ts";
+import { checkTLSOptions, defaultTLSOptions, type TLSOptions } from "./tls_options.ts";
 import { isIPLiteral } from "./uri_parser.ts";
 import { version } from "./version.ts";
 
@@ -7,7 +8,7 @@ import { version } from "./version.ts";
 const knownCodecs = ["opus", "G722", "speex", "PCMU", "PCMA", "iLBC", "GSM", "L16", "G729", "AMR", "AMR-WB"];
 
 /** What `Engine.start()` takes. */
-export interface EngineOptions {
+export interface EngineOptions extends TLSOptions {
   /** The shared library; null: found by environment, platform package and build folder, in this order. */
   libraryPath: string | null;
   /** The local address to bind, IPv4 or IPv6; null: all interfaces (IPv4). */
@@ -40,6 +41,7 @@ export const defaultStartOptions: Readonly<CheckedOptions> = Object.freeze({
   ipAddress: null,
   udpPort: 0,
   tcpPort: 0,
+  ...defaultTLSOptions,
   userAgent: `sipcore-${version}-pjsip-2.17`,
   logLevel: 5,
   traceSip: false,
@@ -58,7 +60,7 @@ const reservedMethods: ReadonlySet<string> = new Set([
   "CANCEL",
 ]);
 
-function checkListeningPort(value: unknown, argument: string): number | null {
+export function checkListeningPort(value: unknown, argument: string): number | null {
   return value === null ? null : checkInteger(value, argument, 0, 65535);
 }
 
@@ -142,6 +144,7 @@ export function checkOptions(options: Partial<EngineOptions>): CheckedOptions {
     ipAddress: given.ipAddress,
     udpPort: checkListeningPort(given.udpPort, "udpPort"),
     tcpPort: checkListeningPort(given.tcpPort, "tcpPort"),
+    ...checkTLSOptions(given),
     userAgent: checkUserAgent(given.userAgent),
     logLevel: checkLogLevel(given.logLevel),
     traceSip: checkTraceSip(given.traceSip),

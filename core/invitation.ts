@@ -270,7 +270,7 @@ export class Invitation implements NativeObject {
       : new FrozenContactHeader(new Engine().contactUri(routeHeader, { user: fromHeader.uri.user }));
     const args = new Writer().text(requestUri.toString())
       .text(addressOf(fromHeader)).text(fromHeader.body).text(addressOf(toHeader)).text(toHeader.body)
-      .text(contactHeader.body).text(route.body).text(sdp.toString())
+      .text(contactHeader.body).text(route.body).text(route.tlsName).text(sdp.toString())
       .list(credentials ? [credentials] : [], (writer, one) => {
         writer.text(one.realm).text(one.username).text(one.password).u8(one.digest ? 1 : 0).text(
           one.algorithm,

@@ -7,7 +7,6 @@ export const engine = {
   sc_engine_failed_step: { args: ["buffer", "u32"], result: "i32" },
   sc_engine_stop: { args: [], result: "void" },
   sc_engine_join: { args: [], result: "void" },
-  sc_engine_ports: { args: ["buffer", "u32"], result: "i32" },
   sc_engine_local_address: { args: ["text", "buffer", "u32"], result: "i32" },
   sc_engine_set_user_agent: { args: ["text"], result: "i32" },
   sc_engine_set_rtp_ports: { args: ["u32", "u32"], result: "i32" },

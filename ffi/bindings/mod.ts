@@ -9,6 +9,7 @@ import { library } from "./library.ts";
 import { log } from "./log.ts";
 import { recordingWaveFile } from "./recording_wave_file.ts";
 import { rtpTransport } from "./rtp_transport.ts";
+import { transports } from "./transports.ts";
 import { waveFile } from "./wave_file.ts";
 import { pjlib } from "./pjlib.ts";
 
@@ -17,6 +18,7 @@ type Table =
   & typeof bell
   & typeof log
   & typeof engine
+  & typeof transports
   & typeof incomingRequest
   & typeof invitation
   & typeof audioMixer
@@ -32,6 +34,7 @@ export const table: Table = {
   ...bell,
   ...log,
   ...engine,
+  ...transports,
   ...incomingRequest,
   ...invitation,
   ...audioMixer,

@@ -180,6 +180,8 @@ static void tear_down(void)
     wake_key = NULL;
     if (sc_engine.endpt)
         pjsip_endpt_destroy(sc_engine.endpt);
+    sc_connections_clear();
+    sc_transports_clear();
     if (sc_engine.media)
         pjmedia_endpt_destroy(sc_engine.media);
     sc_identity_clear();
@@ -248,7 +250,7 @@ int32_t sc_engine_start(sc_bytes args, uint32_t size)
     sc_reader reader = sc_reader_init(args, size);
     pj_str_t address, user_agent;
     unsigned timers[4], i;
-    int udp_port, tcp_port, af;
+    int ports[SC_TRANSPORT_KINDS], af;
     bool expected = false;
     pj_status_t status;
 
@@ -256,8 +258,8 @@ int32_t sc_engine_start(sc_bytes args, uint32_t size)
         return SC_EBUSY;
     failed_step = "read the options";
     address = sc_read_text(&reader);
-    udp_port = sc_read_i32(&reader);
-    tcp_port = sc_read_i32(&reader);
+    for (i = 0; i < SC_TRANSPORT_KINDS; i++)
+        ports[i] = sc_read_i32(&reader);
     user_agent = sc_read_text(&reader);
     af = pj_strchr(&address, ':') ? pj_AF_INET6() : pj_AF_INET();
     STEP("initialise PJLIB", init_process());
@@ -270,6 +272,7 @@ int32_t sc_engine_start(sc_bytes args, uint32_t size)
     for (i = 0; i < 4; i++)
         timers[i] = sc_read_u32(&reader);
     STEP("read the options", reader.failed ? SC_EARGS : status);
+    STEP("use the TLS options", sc_tls_set_options(&reader));
     set_timers(timers);
     atomic_store(&quitting, false);
     sc_ring_open();
@@ -282,7 +285,9 @@ int32_t sc_engine_start(sc_bytes args, uint32_t size)
     }
     STEP("create the SIP endpoint", pjsip_endpt_create(&sc_engine.cp.factory, "sipcore", &sc_engine.endpt));
     STEP("open the wake-up socket", open_wake_pipe());
-    STEP("set the resolver", sc_transports_init());
+    STEP("set the resolver", sc_resolver_init());
+    STEP("read the address", sc_transports_init(af, &address));
+    sc_connections_init();
     STEP("register the trace", register_module(&sc_trace_module));
     STEP("register the message buffers", register_module(&sc_tx_buffer_module));
     STEP("register the user agent", register_module(&sc_identity_module));
@@ -301,10 +306,9 @@ int32_t sc_engine_start(sc_bytes args, uint32_t size)
     STEP("register the codecs", register_codecs());
     STEP("start the media clock", sc_clock_start());
 
-    if (udp_port >= 0)
-        STEP("listen on the UDP port", sc_transports_start_udp(af, &address, (unsigned)udp_port));
-    if (tcp_port >= 0)
-        STEP("listen on the TCP port", sc_transports_start_tcp(af, &address, (unsigned)tcp_port));
+    STEP("listen on the UDP port", sc_transports_set_port(SC_TRANSPORT_UDP, ports[SC_TRANSPORT_UDP]));
+    STEP("listen on the TCP port", sc_transports_set_port(SC_TRANSPORT_TCP, ports[SC_TRANSPORT_TCP]));
+    STEP("listen on the TLS port", sc_transports_set_port(SC_TRANSPORT_TLS, ports[SC_TRANSPORT_TLS]));
     sc_gate_open();
     /* A plain thread: pj_thread_create() would keep its record in the pool that this thread frees in the end. */
     STEP("start the SIP thread", PJ_STATUS_FROM_OS(pthread_create(&poller, NULL, poll_thread, NULL)));
@@ -345,18 +349,6 @@ void sc_engine_join(void)
     close_wake_socket();
     atomic_store(&quitting, false);
     atomic_store(&running, false);
-}
-
-int32_t sc_engine_ports(sc_buffer buffer, uint32_t capacity)
-{
-    sc_writer writer = sc_writer_init(buffer, capacity);
-
-    if (!sc_enter())
-        return 0;
-    sc_write_i32(&writer, sc_transports_udp_port());
-    sc_write_i32(&writer, sc_transports_tcp_port());
-    sc_leave();
-    return sc_writer_done(&writer);
 }
 
 int32_t sc_engine_local_address(sc_text remote, sc_buffer buffer, uint32_t capacity)

@@ -6,9 +6,9 @@
 #include "shim.h"
 
 /*
- * Starts PJSIP. The block: ip address (text, empty: all interfaces), udp port, tcp port (i32, -1: off), user agent
- * (text), first and last RTP port (u32), methods (list of text), SIP timers T1, T2, T4, TD in ms (u32, 0: PJSIP's
- * own).
+ * Starts PJSIP. The block: ip address (text, empty: all interfaces), UDP, TCP and TLS port (i32, -1: off), user
+ * agent (text), first and last RTP port (u32), methods (list of text), SIP timers T1, T2, T4, TD in ms (u32, 0:
+ * PJSIP's own), TLS options (as in transports.h, behind its port).
  */
 SC_API int32_t sc_engine_start(sc_bytes args, uint32_t size);
 /* The step that failed in the last sc_engine_start() of this thread; the size written. */
@@ -17,8 +17,6 @@ SC_API int32_t sc_engine_failed_step(sc_buffer text, uint32_t capacity);
 SC_API void sc_engine_stop(void);
 /* After that record: joins the poll thread, which has nothing left to do. */
 SC_API void sc_engine_join(void);
-/* udp port, tcp port (i32, -1: off): what the sockets are bound to. */
-SC_API int32_t sc_engine_ports(sc_buffer answer, uint32_t capacity);
 /* The local address (text) from which a packet to this IP address would leave. */
 SC_API int32_t sc_engine_local_address(sc_text remote, sc_buffer answer, uint32_t capacity);
 SC_API int32_t sc_engine_set_user_agent(sc_text value);

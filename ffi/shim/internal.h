@@ -175,15 +175,44 @@ extern pjsip_module sc_identity_module;
 pj_status_t sc_identity_set(const pj_str_t *text);
 void sc_identity_clear(void);
 
+/* ---- resolver.c -------------------------------------------------------------------------------------------------- */
+
+pj_status_t sc_resolver_init(void);
+
 /* ---- transports.c ------------------------------------------------------------------------------------------------ */
 
-/* Sets the resolver and the connections' callback of a new endpoint. */
-pj_status_t sc_transports_init(void);
-pj_status_t sc_transports_start_udp(int af, const pj_str_t *address, unsigned port);
-pj_status_t sc_transports_start_tcp(int af, const pj_str_t *address, unsigned port);
-/* -1: none. */
-int sc_transports_udp_port(void);
-int sc_transports_tcp_port(void);
+typedef enum { SC_TRANSPORT_UDP, SC_TRANSPORT_TCP, SC_TRANSPORT_TLS, SC_TRANSPORT_KINDS } sc_transport_kind;
+typedef struct sc_listener sc_listener;
+
+/* Where all listen; empty: at all addresses. */
+pj_status_t sc_transports_init(int af, const pj_str_t *address);
+void sc_transports_clear(void);
+/* Port 0: any free one, -1: off. On failure the old socket stays. */
+pj_status_t sc_transports_set_port(sc_transport_kind kind, int port);
+pj_status_t sc_transports_set_tls(int port);
+/*
+ * Under the dialog's lock: the socket that the dialog's peer knows stays open until the dialog's owner releases it.
+ * `tp`: what the dialog came by; NULL for one that goes out. NULL: there is none to hold.
+ */
+sc_listener *sc_listener_pin(pjsip_dialog *dlg, pjsip_transport *tp);
+void sc_listener_release(sc_listener *listener);
+
+/* ---- connections.c ------------------------------------------------------------------------------------------------ */
+
+void sc_connections_init(void);
+void sc_connections_clear(void);
+/* What was made under old TLS options carries no new request. */
+void sc_connections_renew_tls(void);
+
+/* ---- tls.c --------------------------------------------------------------------------------------------------------- */
+
+/* Least version (u32), verify (u8), CA file, certificate file, key file (text), handshake time in ms (u32). */
+pj_status_t sc_tls_set_options(sc_reader *reader);
+void sc_tls_keep_old_options(void);
+void sc_tls_setting(pjsip_tls_setting *setting);
+bool sc_tls_verifies(void);
+/* Whether the certificate is one of this host name or address. */
+bool sc_tls_is_named(const pj_str_t *pem, const pj_str_t *name);
 
 /* ---- admission.c ------------------------------------------------------------------------------------------------- */
 

@@ -12,7 +12,8 @@ typedef struct {
     pjsip_inv_session *inv;
     pj_str_t added[MAX_ADDED];
     unsigned added_count;
-    bool unanswered; /* the peer's, and counted as such */
+    bool unanswered;       /* the peer's, and counted as such */
+    sc_listener *listener; /* the socket that the peer knows */
 } invitation;
 
 static void set_answered(invitation *self)
@@ -36,6 +37,7 @@ static void destroy(sc_object *object)
         pjsip_inv_dec_ref(self->inv);
         pjsip_dlg_dec_lock(dlg);
     }
+    sc_listener_release(self->listener);
 }
 
 static invitation *of(pjsip_inv_session *inv)
@@ -254,6 +256,7 @@ void sc_invitation_on_invite(pjsip_rx_data *rdata)
     }
     pjsip_inv_add_ref(inv);
     self->inv = inv;
+    self->listener = sc_listener_pin(dlg, rdata->tp_info.transport);
     self->unanswered = true;
     sc_admission_enter(SC_KIND_INVITATION);
     inv->mod_data[sc_core_module.id] = self;
@@ -345,6 +348,7 @@ static pj_status_t create_dialog(sc_reader *reader, pj_pool_t *pool, pjsip_dialo
     pj_str_t whole_to = sc_read_text_dup(reader, pool);
     pj_str_t contact = sc_read_text_dup(reader, pool);
     pj_str_t route = sc_read_text_dup(reader, pool);
+    pj_str_t tls_name = sc_read_text_dup(reader, pool);
     pj_status_t status;
 
     *sdp = sc_read_text_dup(reader, pool);
@@ -359,6 +363,8 @@ static pj_status_t create_dialog(sc_reader *reader, pj_pool_t *pool, pjsip_dialo
         status = set_parameters(*dlg, pool, &to_name, &whole_to, (*dlg)->remote.info);
     if (status == PJ_SUCCESS)
         status = set_route(*dlg, &route);
+    if (tls_name.slen)
+        pj_strdup((*dlg)->pool, &(*dlg)->initial_dest, &tls_name);
     if (status == PJ_SUCCESS)
         status = read_credentials(reader, *dlg);
     return status;
@@ -379,6 +385,7 @@ static pj_status_t send_invite(invitation *self, pjsip_dialog *dlg, const pj_str
         return status; /* without a session the dialog goes when its lock is given back */
     pjsip_inv_add_ref(inv);
     self->inv = inv;
+    self->listener = sc_listener_pin(dlg, NULL);
     status = pjsip_inv_invite(inv, &tdata);
     if (status == PJ_SUCCESS) {
         status = sc_read_headers(reader, tdata->pool, tdata->msg);

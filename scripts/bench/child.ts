@@ -100,6 +100,11 @@ export class Child {
     }
   }
 
+  /** Writes to its stdin. */
+  write(text: string): void {
+    this.#process.stdin.write(text);
+  }
+
   kill(): void {
     this.signal("SIGKILL");
   }
