@@ -10,6 +10,7 @@ const peers: readonly (readonly [program: string, debianPackage: string])[] = [
   ["sipp", "sip-tester"],
   ["baresip", "baresip-core"],
   ["sox", "sox"],
+  ["openssl", "openssl"],
 ];
 
 /** Installs what is missing where that is possible, else says how; the tests that want it are skipped then. */
