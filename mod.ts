@@ -40,7 +40,13 @@ export {
   SIPCoreInvalidStateError,
 } from "./core/errors.ts";
 export { Invitation } from "./core/invitation.ts";
-export type { EndOptions, InvitationSDP, InviteOptions, ResponseOptions } from "./core/invitation_options.ts";
+export type {
+  EndOptions,
+  InvitationSDP,
+  InviteOptions,
+  ReinviteOptions,
+  ResponseOptions,
+} from "./core/invitation_options.ts";
 export {
   type InvitationNotifications,
   type InvitationOriginator,

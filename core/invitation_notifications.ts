@@ -17,8 +17,16 @@ export type InvitationState =
   | "disconnecting"
   | "disconnected";
 
-/** What a "connected" Invitation is at; null in every other state. */
-export type InvitationSubState = null | "normal";
+/**
+ * What a "connected" Invitation is at; null in every other state. "received_proposal": an offer of the peer's waits for
+ * our answer; "received_proposal_request": the peer's re-INVITE waits for our offer.
+ */
+export type InvitationSubState =
+  | null
+  | "normal"
+  | "sent_proposal"
+  | "received_proposal"
+  | "received_proposal_request";
 
 /** Who caused a change; null: a timer, or the last step of something that was told before. */
 export type InvitationOriginator = "local" | "remote" | null;

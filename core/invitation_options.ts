@@ -31,9 +31,10 @@ export interface InviteOptions {
   routeHeader: BaseRouteHeader;
   /** Left out: our address towards the route, with the user of the From header. */
   contactHeader?: BaseContactHeader;
-  /** The offer. */
-  sdp: BaseSDPSession;
+  /** The offer; null: the peer makes it in its 2xx, and `sendAck()` answers. */
+  sdp: BaseSDPSession | null;
   credentials?: BaseCredentials | null;
+  /** A Require or Supported header with 100rel asks for reliable provisional responses (RFC 3262). */
   extraHeaders?: Iterable<BaseHeader>;
   /** Seconds to wait for a final response; then CANCEL, and "disconnected" with 408. */
   timeout?: number | null;
@@ -46,7 +47,16 @@ export interface ResponseOptions {
   /** The reason phrase; the code's own when left out. */
   reason?: string | null;
   contactHeader?: BaseContactHeader | null;
-  /** The answer to the peer's offer. */
+  /** The answer to the peer's offer, or our offer where the peer has made none. */
+  sdp?: BaseSDPSession | null;
+  extraHeaders?: Iterable<BaseHeader>;
+}
+
+/** What `sendReinvite()` takes. */
+export interface ReinviteOptions {
+  /** Left out: the Contact stays as it is. */
+  contactHeader?: BaseContactHeader | null;
+  /** The new offer. Left out: what is agreed on is offered again. null: the peer is to offer. */
   sdp?: BaseSDPSession | null;
   extraHeaders?: Iterable<BaseHeader>;
 }

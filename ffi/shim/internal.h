@@ -149,6 +149,8 @@ void sc_record_tdata(sc_record *record, const pjsip_tx_data *tdata);
 void sc_record_no_message(sc_record *record);
 /* Reads a list of (name, value) and appends the headers to the message. */
 pj_status_t sc_read_headers(sc_reader *reader, pj_pool_t *pool, pjsip_msg *msg);
+/* Takes them out again, also of a copy of the message. */
+void sc_remove_headers(pjsip_msg *msg);
 /* Reads a parsed URI (any scheme) from text; NULL when it does not parse. */
 pjsip_uri *sc_parse_uri(pj_pool_t *pool, const pj_str_t *text);
 /* True for an IPv4 or IPv6 address, without brackets: pj's own parsers ask a name server about anything else. */
@@ -250,6 +252,8 @@ extern pjsip_module sc_fork_module;
 pjsip_dialog *sc_fork(pjsip_dialog *first, pjsip_rx_data *rdata);
 
 /* ---- nouns, as engine.c needs them -------------------------------------------------------------------------------- */
+
+extern pjsip_module sc_invitation_module;
 
 pj_status_t sc_invitation_init(void);
 void sc_invitation_on_invite(pjsip_rx_data *rdata);

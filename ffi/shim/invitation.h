@@ -23,6 +23,19 @@ SC_API int32_t sc_invitation_answer(sc_invitation invitation, uint32_t code, sc_
 SC_API int32_t sc_invitation_end(sc_invitation invitation, uint32_t code, sc_bytes args, uint32_t size);
 /* 1 when the peer has answered the INVITE with anything, 0 when it has not, or the session is gone. */
 SC_API uint32_t sc_invitation_is_heard(sc_invitation invitation);
+/*
+ * Sends a re-INVITE; SC_RECORD_INVITATION_REINVITE tells its steps. SC_EBUSY while another INVITE, or another offer,
+ * is under way. The block: u8 (0: offers what is agreed on, 1: the SDP given, 2: no offer), Contact, SDP (text, each
+ * may be empty), headers (list of name and value).
+ */
+SC_API int32_t sc_invitation_reinvite(sc_invitation invitation, sc_bytes args, uint32_t size);
+/* Sends CANCEL for it, also later, when a provisional response has come. */
+SC_API int32_t sc_invitation_cancel_reinvite(sc_invitation invitation);
+/*
+ * Sends the ACK that waits for the answer to the offer of a 2xx. The block: SDP (text; empty: what is agreed on, or a
+ * refusal of all streams where nothing is).
+ */
+SC_API int32_t sc_invitation_ack(sc_invitation invitation, sc_bytes args, uint32_t size);
 /* Ends it at once on this side, nothing more is waited for. */
 SC_API int32_t sc_invitation_terminate(sc_invitation invitation, uint32_t code);
 

@@ -14,7 +14,7 @@
 #define SC_API __attribute__((visibility("default")))
 
 /* Raised whenever a row, a record or an argument block changes its form. */
-#define SC_ABI 2
+#define SC_ABI 3
 
 /* A NUL-terminated UTF-8 string, valid during the call. */
 typedef const char *sc_text;
@@ -58,6 +58,9 @@ enum sc_record_kind {
     SC_RECORD_INVITATION_ENDING = 34,
     SC_RECORD_INVITATION_CANCELLED = 35,
     SC_RECORD_INVITATION_SDP = 36,
+    SC_RECORD_INVITATION_REINVITE = 37,
+    SC_RECORD_INVITATION_ACKED = 38,
+    SC_RECORD_INVITATION_OFFER = 39,
     SC_RECORD_AUDIO_TRANSPORT_DTMF = 48,
     SC_RECORD_WAVE_FILE_END = 64
 };

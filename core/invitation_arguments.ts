@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/** What the methods of Invitation take, checked, copied, and written for the shim. */
+import type { Writer } from "../ffi/wire.ts";
+import { checkInstance } from "./check_argument.ts";
+import { BaseCredentials, FrozenCredentials } from "./credentials.ts";
+import { Engine } from "./engine.ts";
+import { checkExtraHeaders, checkUriHeaders, writeHeaders } from "./extra_headers.ts";
+import {
+  BaseContactHeader,
+  BaseFromHeader,
+  type BaseHeader,
+  BaseRouteHeader,
+  BaseToHeader,
+  FrozenContactHeader,
+  FrozenFromHeader,
+  FrozenRouteHeader,
+  FrozenToHeader,
+} from "./headers.ts";
+import type { InviteOptions } from "./invitation_options.ts";
+import { type CheckedRoute, checkRoute } from "./route.ts";
+import { BaseSDPSession, FrozenSDPSession } from "./sdp_session.ts";
+import { checkTimeout } from "./timeout.ts";
+import { BaseSIPURI, FrozenSIPURI } from "./uri.ts";
+
+/** The options of `sendInvite()`, checked and copied. */
+export interface CheckedInvite {
+  readonly requestUri: FrozenSIPURI;
+  readonly fromHeader: FrozenFromHeader;
+  readonly toHeader: FrozenToHeader;
+  readonly routeHeader: FrozenRouteHeader;
+  readonly route: CheckedRoute;
+  readonly contactHeader: FrozenContactHeader | null;
+  readonly sdp: FrozenSDPSession | null;
+  readonly credentials: FrozenCredentials | null;
+  readonly extraHeaders: readonly BaseHeader[];
+  readonly timeout: number | null;
+}
+
+/** Throws TypeError and RangeError for bad arguments. */
+export function checkInvite(options: InviteOptions): CheckedInvite {
+  const requestUri = FrozenSIPURI.from(checkInstance(options.requestUri, BaseSIPURI, "requestUri"));
+  const fromHeader = FrozenFromHeader.from(checkInstance(options.fromHeader, BaseFromHeader, "fromHeader"));
+  const toHeader = FrozenToHeader.from(checkInstance(options.toHeader, BaseToHeader, "toHeader"));
+  const routeHeader = FrozenRouteHeader.from(
+    checkInstance(options.routeHeader, BaseRouteHeader, "routeHeader"),
+  );
+  const route = checkRoute(routeHeader);
+  // Forgotten is not the same as none.
+  const sdp = options.sdp === null ? null : checkSdp(options.sdp, "sdp");
+  const credentials = options.credentials
+    ? FrozenCredentials.from(checkInstance(options.credentials, BaseCredentials, "credentials"))
+    : null;
+  const extraHeaders = checkExtraHeaders(options.extraHeaders);
+  checkUriHeaders(requestUri);
+  const timeout = checkTimeout(options.timeout ?? null);
+  const contactHeader = checkContact(options.contactHeader);
+  return {
+    requestUri,
+    fromHeader,
+    toHeader,
+    routeHeader,
+    route,
+    contactHeader,
+    sdp,
+    credentials,
+    extraHeaders,
+    timeout,
+  };
+}
+
+/** A description, copied. */
+export function checkSdp(sdp: unknown, argument: string): FrozenSDPSession {
+  return FrozenSDPSession.from(checkInstance(sdp, BaseSDPSession, argument));
+}
+
+/** A Contact, copied; null for none. */
+export function checkContact(header: BaseContactHeader | null | undefined): FrozenContactHeader | null {
+  return header ? FrozenContactHeader.from(checkInstance(header, BaseContactHeader, "contactHeader")) : null;
+}
+
+/** The Contact of an INVITE whose options name none. */
+export function defaultContact({ routeHeader, fromHeader }: CheckedInvite): FrozenContactHeader {
+  return new FrozenContactHeader(new Engine().contactUri(routeHeader, { user: fromHeader.uri.user }));
+}
+
+/** Writes the block of sc_invitation_create(). */
+export function writeInvite(args: Writer, invite: CheckedInvite, contactHeader: FrozenContactHeader): Writer {
+  const { requestUri, fromHeader, toHeader, route, sdp, credentials, extraHeaders } = invite;
+  args.text(requestUri.toString())
+    .text(addressOf(fromHeader)).text(fromHeader.body).text(addressOf(toHeader)).text(toHeader.body)
+    .text(contactHeader.body).text(route.body).text(route.tlsName).text(sdp?.toString() ?? "")
+    .list(credentials ? [credentials] : [], (writer, one) => {
+      writer.text(one.realm).text(one.username).text(one.password).u8(one.digest ? 1 : 0).text(
+        one.algorithm,
+      );
+    });
+  return writeHeaders(args, extraHeaders);
+}
+
+/** The header without its parameters, which PJSIP wants apart. */
+function addressOf({ uri, displayName }: BaseFromHeader | BaseToHeader): string {
+  return new FrozenFromHeader(uri, { displayName }).body;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A call comes in. */
+#include "invitation_internal.h"
+
+/* Our Contact: the request URI when it is an address of ours, else its user at the address the INVITE came to. */
+static pj_str_t local_contact(pjsip_rx_data *rdata)
+{
+    pjsip_sip_uri *uri = (pjsip_sip_uri *)pjsip_uri_get_uri(rdata->msg_info.msg->line.req.uri);
+    const pjsip_transport *tp = rdata->tp_info.transport;
+    pj_str_t host = tp->local_name.host, contact;
+    int port = tp->local_name.port;
+    char user[128];
+    char *text;
+    bool udp = tp->key.type == PJSIP_TRANSPORT_UDP || tp->key.type == PJSIP_TRANSPORT_UDP6;
+
+    user[0] = '\0';
+    if (PJSIP_URI_SCHEME_IS_SIP(uri) || PJSIP_URI_SCHEME_IS_SIPS(uri)) {
+        if (uri->user.slen && uri->user.slen < (pj_ssize_t)sizeof(user) - 2) {
+            pj_ssize_t size = pj_strncpy2_escape(user, &uri->user, sizeof(user) - 2, &pjsip_parser_const()->pjsip_USER_SPEC);
+
+            if (size < 0)
+                size = 0;
+            user[size] = size ? '@' : '\0';
+            user[size ? size + 1 : 0] = '\0';
+        }
+        if (sc_is_address(uri->host.ptr, (size_t)uri->host.slen))
+            host = uri->host;
+    }
+    text = pj_pool_alloc(rdata->tp_info.pool, 512);
+    if (!text)
+        return (pj_str_t){ NULL, 0 };
+    contact.ptr = text;
+    contact.slen = pj_ansi_snprintf(text, 512, pj_strchr(&host, ':') ? "<sip:%s[%.*s]:%d%s%s>" : "<sip:%s%.*s:%d%s%s>",
+                                    user, (int)host.slen, host.ptr, port, udp ? "" : ";transport=",
+                                    udp ? "" : (tp->key.type & 3) == PJSIP_TRANSPORT_TLS ? "tls" : "tcp");
+    return contact;
+}
+
+static void respond(pjsip_rx_data *rdata, int code)
+{
+    pjsip_endpt_respond(sc_engine.endpt, &sc_core_module, rdata, code, NULL, NULL, NULL, NULL);
+}
+
+/* Under the dialog's lock. */
+static void announce(sc_call *self, const pj_str_t *contact, pjsip_rx_data *rdata)
+{
+    sc_record record;
+
+    self->unanswered = true;
+    sc_admission_enter(SC_KIND_INVITATION);
+    sc_call_attach(self);
+    sc_record_init(&record, SC_RECORD_INVITATION_INCOMING, self->object.serial);
+    sc_record_str(&record, &self->inv->dlg->local.info->tag);
+    sc_record_str(&record, contact);
+    sc_record_rdata(&record, rdata);
+    sc_record_push(&record, false);
+}
+
+void sc_invitation_on_invite(pjsip_rx_data *rdata)
+{
+    unsigned options = PJSIP_INV_SUPPORT_100REL;
+    pjsip_tx_data *tdata = NULL;
+    pjsip_dialog *dlg;
+    pjsip_inv_session *inv;
+    sc_call *self;
+    pj_str_t contact;
+
+    if (pjsip_inv_verify_request2(rdata, &options, NULL, NULL, NULL, sc_engine.endpt, &tdata) != PJ_SUCCESS) {
+        pjsip_response_addr address;
+
+        if (!tdata) {
+            respond(rdata, PJSIP_SC_INTERNAL_SERVER_ERROR);
+        } else if (pjsip_get_response_addr(tdata->pool, rdata, &address) != PJ_SUCCESS ||
+                   pjsip_endpt_send_response(sc_engine.endpt, &address, tdata, NULL, NULL) != PJ_SUCCESS) {
+            pjsip_tx_data_dec_ref(tdata);
+        }
+        return;
+    }
+    contact = local_contact(rdata);
+    if (!contact.slen ||
+        pjsip_dlg_create_uas_and_inc_lock(pjsip_ua_instance(), rdata, &contact, &dlg) != PJ_SUCCESS) {
+        respond(rdata, PJSIP_SC_BAD_REQUEST);
+        return;
+    }
+    self = sc_call_new();
+    if (!self || pjsip_inv_create_uas(dlg, rdata, NULL, options, &inv) != PJ_SUCCESS) {
+        pjsip_dlg_respond(dlg, rdata, PJSIP_SC_INTERNAL_SERVER_ERROR, NULL, NULL, NULL);
+        pjsip_dlg_dec_lock(dlg);
+        sc_object_put(self);
+        return;
+    }
+    pjsip_inv_add_ref(inv);
+    self->inv = inv;
+    pjsip_dlg_add_usage(dlg, &sc_invitation_module, NULL);
+    self->listener = sc_listener_pin(dlg, rdata->tp_info.transport);
+    announce(self, &contact, rdata);
+    /* The 100 goes out now, however busy JavaScript is. */
+    if (pjsip_inv_initial_answer(inv, rdata, PJSIP_SC_TRYING, NULL, NULL, &tdata) == PJ_SUCCESS)
+        pjsip_inv_send_msg(inv, tdata);
+    else
+        pjsip_inv_terminate(inv, PJSIP_SC_INTERNAL_SERVER_ERROR, PJ_TRUE);
+    pjsip_dlg_dec_lock(dlg);
+}

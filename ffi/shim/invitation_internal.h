@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files invitation*.c share; never read by TypeScript or by the header test. */
+#ifndef SC_INVITATION_INTERNAL_H
+#define SC_INVITATION_INTERNAL_H
+
+#include "internal.h"
+#include "invitation.h"
+
+enum sc_origin { SC_ORIGIN_NONE, SC_ORIGIN_LOCAL, SC_ORIGIN_REMOTE };
+
+/* A re-INVITE under way: ours, or the peer's that waits for its answer. */
+enum sc_proposal { SC_PROPOSAL_NONE, SC_PROPOSAL_SENT, SC_PROPOSAL_RECEIVED };
+
+typedef struct {
+    sc_object object;
+    pjsip_inv_session *inv;
+    sc_listener *listener; /* the socket that the peer knows */
+    bool unanswered;       /* the peer's, and counted as such */
+    bool ending;           /* JavaScript knows what ends it */
+    enum sc_proposal proposal;
+    pjsip_transaction *proposal_tsx; /* compared, never followed, once the proposal is over */
+    pjsip_transaction *accepted_tsx; /* of a re-INVITE with our 2xx that waits for its ACK; compared only */
+    bool cancelled;                  /* our re-INVITE */
+    bool late_bye;                   /* the stack hangs up because of the re-INVITE's end, which is told first */
+    bool asked_for_offer;            /* by the peer's re-INVITE */
+    bool refreshes;                  /* nothing changes by the negotiation under way */
+    int ack_cseq;                    /* of our INVITE, whose 2xx has brought an offer that waits for an answer; else 0 */
+    pj_status_t negotiation;         /* what came of the last one */
+    /* The description that the program gave last, and the one before it, while the last is not agreed on. */
+    char *sdp, *new_sdp;
+} sc_call;
+
+/* ---- invitation.c ---------------------------------------------------------------------------------------------- */
+
+/* Looks it up and locks its dialog; NULL when it has ended. */
+sc_call *sc_call_take(sc_invitation serial);
+void sc_call_give_back(sc_call *self);
+/* NULL for a session that JavaScript has no part in. */
+sc_call *sc_call_of(pjsip_inv_session *inv);
+sc_call *sc_call_new(void);
+/* From here on the session's events are its own. */
+void sc_call_attach(sc_call *self);
+void sc_call_detach(sc_call *self);
+void sc_call_set_answered(sc_call *self);
+/* The message of an event (an empty one, when it has none), and who sent it. */
+enum sc_origin sc_call_record_event(sc_record *record, const pjsip_event *event);
+/* Says by which method it ends; quiet the second time. */
+void sc_call_tell_ending(sc_call *self, const char *method);
+
+/* ---- invitation_sdp.c ------------------------------------------------------------------------------------------ */
+
+/* Keeps what the program has given, until it is agreed on or refused. */
+void sc_call_propose(sc_call *self, const pj_str_t *text);
+void sc_call_forget_sdp(sc_call *self);
+/* The program's description as it stands, NULL when there is none. */
+pjmedia_sdp_session *sc_call_own_sdp(sc_call *self, pj_pool_t *pool);
+pjmedia_sdp_neg_state sc_call_neg_state(const sc_call *self);
+/* Back to what was agreed on before. */
+void sc_call_cancel_offer(sc_call *self);
+/* Whether this offer is the one that is agreed on, sent again for a session timer (RFC 4028, section 7.4). */
+bool sc_call_is_refresh(sc_call *self, const pjmedia_sdp_session *offer, const pjsip_rx_data *rdata);
+void sc_call_on_media_update(pjsip_inv_session *inv, pj_status_t status);
+void sc_call_on_rx_offer(pjsip_inv_session *inv, struct pjsip_inv_on_rx_offer_cb_param *param);
+
+/* ---- invitation_answer.c --------------------------------------------------------------------------------------- */
+
+/* pjsip puts it into the messages that carry one. */
+pj_status_t sc_call_set_contact(sc_call *self, const pj_str_t *contact);
+
+/* ---- invitation_ack.c ------------------------------------------------------------------------------------------ */
+
+void sc_call_on_send_ack(pjsip_inv_session *inv, pjsip_rx_data *rdata);
+/* An ACK that refuses the offer of the 2xx, if one is owed. */
+pj_status_t sc_call_send_owed_ack(sc_call *self);
+
+/* ---- invitation_reinvite.c ------------------------------------------------------------------------------------- */
+
+pj_status_t sc_call_on_rx_reinvite(pjsip_inv_session *inv, const pjmedia_sdp_session *offer, pjsip_rx_data *rdata);
+void sc_call_on_reinvite_state(sc_call *self, pjsip_transaction *tsx, pjsip_event *event);
+/* An ACK has come in. */
+void sc_call_on_ack(sc_call *self, const pjsip_rx_data *rdata);
+/* The call is over: a re-INVITE of the peer's gets its final response (RFC 3261, section 15.1.2). */
+void sc_call_drop_proposal(sc_call *self);
+
+/* ---- invitation_request.c -------------------------------------------------------------------------------------- */
+
+/* A request within the call that is none of the session's. */
+void sc_call_on_request(sc_call *self, pjsip_transaction *tsx, pjsip_rx_data *rdata);
+
+#endif
