@@ -49,6 +49,7 @@ export interface ResponseOptions {
   contactHeader?: BaseContactHeader | null;
   /** The answer to the peer's offer, or our offer where the peer has made none. */
   sdp?: BaseSDPSession | null;
+  /** A Require header with 100rel makes this provisional response and the later ones reliable (RFC 3262). */
   extraHeaders?: Iterable<BaseHeader>;
 }
 

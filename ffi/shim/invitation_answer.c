@@ -66,6 +66,28 @@ static pj_status_t create_answer(sc_call *self, uint32_t code, const pj_str_t *r
     return status;
 }
 
+/*
+ * A Require header of the program's with 100rel makes this provisional response reliable, and those that follow. The
+ * header itself is pjsip's to write, with RSeq.
+ */
+static pj_status_t make_reliable(sc_call *self, int code, pjsip_msg *msg)
+{
+    static const pj_str_t name = { "Require", 7 }, tag = { "100rel", 6 };
+    pjsip_inv_session *inv = self->inv;
+    pjsip_generic_string_hdr *header = pjsip_msg_find_hdr_by_name(msg, &name, NULL);
+
+    if (code <= 100 || code >= 200 || !header || !pj_stristr(&header->hvalue, &tag))
+        return PJ_SUCCESS;
+    if (!self->supports_prack || self->proposal != SC_PROPOSAL_NONE)
+        return PJ_ENOTSUP;
+    pj_list_erase(header);
+    if (!(inv->options & PJSIP_INV_REQUIRE_100REL)) {
+        inv->options |= PJSIP_INV_REQUIRE_100REL;
+        return pjsip_100rel_attach(inv);
+    }
+    return PJ_SUCCESS;
+}
+
 static pj_status_t answer(sc_call *self, uint32_t code, sc_reader *reader)
 {
     pjsip_inv_session *inv = self->inv;
@@ -93,6 +115,8 @@ static pj_status_t answer(sc_call *self, uint32_t code, sc_reader *reader)
     /* pjsip makes each answer of a copy of the one before. */
     sc_remove_headers(tdata->msg);
     status = sc_read_headers(reader, tdata->pool, tdata->msg);
+    if (status == PJ_SUCCESS)
+        status = make_reliable(self, (int)code, tdata->msg);
     if (status != PJ_SUCCESS) {
         pjsip_tx_data_dec_ref(tdata);
         return status;

@@ -41,11 +41,27 @@ static void respond(pjsip_rx_data *rdata, int code)
     pjsip_endpt_respond(sc_engine.endpt, &sc_core_module, rdata, code, NULL, NULL, NULL, NULL);
 }
 
+static bool supports_prack(const pjsip_msg *msg)
+{
+    static const int types[] = { PJSIP_H_SUPPORTED, PJSIP_H_REQUIRE };
+    unsigned i, k;
+
+    for (i = 0; i < PJ_ARRAY_SIZE(types); i++) {
+        const pjsip_generic_array_hdr *header = pjsip_msg_find_hdr(msg, types[i], NULL);
+
+        for (k = 0; header && k < header->count; k++)
+            if (!pj_stricmp2(&header->values[k], "100rel"))
+                return true;
+    }
+    return false;
+}
+
 /* Under the dialog's lock. */
 static void announce(sc_call *self, const pj_str_t *contact, pjsip_rx_data *rdata)
 {
     sc_record record;
 
+    self->supports_prack = supports_prack(rdata->msg_info.msg);
     self->unanswered = true;
     sc_admission_enter(SC_KIND_INVITATION);
     sc_call_attach(self);

@@ -16,6 +16,7 @@ typedef struct {
     pjsip_inv_session *inv;
     sc_listener *listener; /* the socket that the peer knows */
     bool unanswered;       /* the peer's, and counted as such */
+    bool supports_prack;   /* the caller does */
     bool ending;           /* JavaScript knows what ends it */
     enum sc_proposal proposal;
     pjsip_transaction *proposal_tsx; /* compared, never followed, once the proposal is over */
