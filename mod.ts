@@ -45,11 +45,13 @@ export type {
   InvitationSDP,
   InviteOptions,
   ReinviteOptions,
+  RequestOptions,
   ResponseOptions,
 } from "./core/invitation_options.ts";
 export {
   type InvitationNotifications,
   type InvitationOriginator,
+  type InvitationRequest,
   type InvitationState,
   type InvitationStateChange,
   type InvitationSubState,

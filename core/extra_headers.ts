@@ -29,8 +29,10 @@ const forbidden: ReadonlySet<string> = new Set([
 ]);
 
 /** The headers as a list. Throws TypeError for what is no header, and for those that the stack writes itself. */
-export function checkExtraHeaders(headers: Iterable<BaseHeader> | undefined): BaseHeader[] {
-  const list = headers === undefined ? [] : [...headers];
+export function checkExtraHeaders(headers: Iterable<BaseHeader> | undefined): readonly BaseHeader[] {
+  if (headers === undefined) return none;
+  const list = [...headers];
+  let replaces = 0;
   list.forEach((header, index) => {
     const { name } = checkInstance(header, BaseHeader, `extraHeaders[${index}]`);
     // What was received may hold what must not be sent.
@@ -38,9 +40,16 @@ export function checkExtraHeaders(headers: Iterable<BaseHeader> | undefined): Ba
     if (forbidden.has(name.toLowerCase())) {
       throw new TypeError(`extraHeaders[${index}] must not be a ${name} header: the stack writes it itself`);
     }
+    if (name.toLowerCase() === "replaces" && ++replaces > 1) {
+      throw new TypeError(
+        `extraHeaders[${index}] must not be a second Replaces header (RFC 3891, section 3)`,
+      );
+    }
   });
   return list;
 }
+
+const none: readonly BaseHeader[] = Object.freeze([]);
 
 /** What stands behind the "?" of a request URI becomes headers of the request (RFC 3261, section 19.1.5). */
 export function checkUriHeaders({ headers }: BaseSIPURI): void {

@@ -2,6 +2,7 @@
 import { errors, records } from "../ffi/bindings/records.ts";
 import type { Serial } from "../ffi/types.ts";
 import { type Reader, Writer } from "../ffi/wire.ts";
+import { type Body, encodeBody } from "./body.ts";
 import { checkInteger, checkOptionalText } from "./check_argument.ts";
 import type { FrozenCredentials } from "./credentials.ts";
 import type { DialogID } from "./dialog_id.ts";
@@ -17,7 +18,14 @@ import {
   type FrozenRouteHeader,
   type FrozenToHeader,
 } from "./headers.ts";
-import { checkContact, checkInvite, checkSdp, defaultContact, writeInvite } from "./invitation_arguments.ts";
+import {
+  checkContact,
+  checkContentType,
+  checkInvite,
+  checkSdp,
+  defaultContact,
+  writeInvite,
+} from "./invitation_arguments.ts";
 import {
   type Cause,
   inv,
@@ -41,6 +49,7 @@ import type {
   InvitationSDP,
   InviteOptions,
   ReinviteOptions,
+  RequestOptions,
   ResponseOptions,
 } from "./invitation_options.ts";
 import { lazy } from "./lazy.ts";
@@ -423,6 +432,61 @@ export class Invitation implements NativeObject {
   }
 
   /**
+   * Sends a MESSAGE within the call (RFC 3428). What the peer answers is not told.
+   *
+   * @throws SIPCoreInvalidStateError unless the call is early, connecting or connected; TypeError for a bad argument.
+   */
+  sendMessage(contentType: string, content: Body, options: RequestOptions = {}): void {
+    this.#sendRequest("MESSAGE", contentType, content, options);
+  }
+
+  /**
+   * Sends an INFO within the call (RFC 6086): `sendInfo("application/dtmf-relay", "Signal=5\r\nDuration=160\r\n")`.
+   * What the peer answers is not told.
+   *
+   * @throws SIPCoreInvalidStateError unless the call is early, connecting or connected; TypeError for a bad argument.
+   */
+  sendInfo(contentType: string, body: Body, options: RequestOptions = {}): void {
+    this.#sendRequest("INFO", contentType, body, options);
+  }
+
+  #sendRequest(method: string, contentType: string, body: Body, options: RequestOptions): void {
+    const type = checkContentType(contentType);
+    const bytes = encodeBody(body);
+    const extraHeaders = checkExtraHeaders(options.extraHeaders);
+    const state = this.#state;
+    const mayTalk = state === "early" || state === "connecting" || state === "connected";
+    if (this.#serial === null || !mayTalk || this.#ending) {
+      throw new SIPCoreInvalidStateError(`Could not send ${method}: there is no call`, state);
+    }
+    const args = writeHeaders(new Writer().text(method), extraHeaders).text(type).bytes(bytes);
+    check(
+      running().sc_invitation_send_request(this.#serial, args.block, args.size),
+      `Could not send ${method}`,
+    );
+  }
+
+  #gotRequest(message: SIPMessage | null, timestamp: Date): void {
+    if (message === null) return;
+    const name = message.method === "INFO" ? "SIPInvitationGotInfo" : "SIPInvitationGotMessage";
+    post(name, this, {
+      // Decoded when somebody reads them.
+      get method() {
+        return message.method ?? "";
+      },
+      get requestUri() {
+        return message.requestUri;
+      },
+      get headers() {
+        return message.headers;
+      },
+      get body() {
+        return message.body;
+      },
+    }, { timestamp });
+  }
+
+  /**
    * Ends the call: CANCEL, BYE, or 603 to an unanswered INVITE. Null and "disconnected": nothing happens.
    *
    * @throws SIPCoreInvalidStateError when it is ending already, or the engine does not run; RangeError for a bad
@@ -495,6 +559,9 @@ export class Invitation implements NativeObject {
         this.#offers.proposedRemote = lazy(() => message && sdpOf(message));
         break;
       }
+      case records.SC_RECORD_INVITATION_REQUEST:
+        this.#gotRequest(this.#heard(reader), time);
+        break;
       case records.SC_RECORD_INVITATION_ENDING:
         this.#leaving(reader.text(), time);
         break;

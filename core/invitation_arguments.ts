@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /** What the methods of Invitation take, checked, copied, and written for the shim. */
 import type { Writer } from "../ffi/wire.ts";
-import { checkInstance } from "./check_argument.ts";
+import { checkInstance, checkText } from "./check_argument.ts";
 import { BaseCredentials, FrozenCredentials } from "./credentials.ts";
 import { Engine } from "./engine.ts";
 import { checkExtraHeaders, checkUriHeaders, writeHeaders } from "./extra_headers.ts";
@@ -12,6 +12,7 @@ import {
   BaseRouteHeader,
   BaseToHeader,
   FrozenContactHeader,
+  FrozenContentTypeHeader,
   FrozenFromHeader,
   FrozenRouteHeader,
   FrozenToHeader,
@@ -100,4 +101,11 @@ export function writeInvite(args: Writer, invite: CheckedInvite, contactHeader: 
 /** The header without its parameters, which PJSIP wants apart. */
 function addressOf({ uri, displayName }: BaseFromHeader | BaseToHeader): string {
   return new FrozenFromHeader(uri, { displayName }).body;
+}
+
+/** "type/subtype", with parameters or without. */
+export function checkContentType(contentType: string): string {
+  const header = FrozenContentTypeHeader.tryParse(checkText(contentType, "contentType"));
+  if (header === null) throw new TypeError(`contentType must be "type/subtype", got "${contentType}"`);
+  return header.body;
 }

@@ -57,10 +57,22 @@ export type SDPUpdate =
   | { succeeded: true; localSdp: FrozenSDPSession; remoteSdp: FrozenSDPSession; error: null }
   | { succeeded: false; localSdp: null; remoteSdp: null; error: string };
 
+/** A request of the peer's within the call, answered 200 already. */
+export interface InvitationRequest {
+  method: string;
+  requestUri: FrozenSIPURI | null;
+  headers: HeaderMap;
+  body: Body | null;
+}
+
 /** The notifications of Invitation. */
 export interface InvitationNotifications {
   /** The state changed; a change to "early" comes with every provisional response. */
   SIPInvitationChangedState: Note<Invitation, InvitationStateChange>;
   /** Offer and answer were negotiated: start, change or stop the media. */
   SIPInvitationGotSDPUpdate: Note<Invitation, SDPUpdate>;
+  /** A MESSAGE within the call (RFC 3428). */
+  SIPInvitationGotMessage: Note<Invitation, InvitationRequest>;
+  /** An INFO within the call (RFC 6086), such as DTMF of the type application/dtmf-relay. */
+  SIPInvitationGotInfo: Note<Invitation, InvitationRequest>;
 }

@@ -62,6 +62,11 @@ export interface ReinviteOptions {
   extraHeaders?: Iterable<BaseHeader>;
 }
 
+/** What `sendMessage()` and `sendInfo()` take beside the body. */
+export interface RequestOptions {
+  extraHeaders?: Iterable<BaseHeader>;
+}
+
 /** What `end()` takes. */
 export interface EndOptions {
   extraHeaders?: Iterable<BaseHeader>;

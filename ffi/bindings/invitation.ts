@@ -10,5 +10,6 @@ export const invitation = {
   sc_invitation_reinvite: { args: ["serial:invitation", "bytes", "u32"], result: "i32" },
   sc_invitation_cancel_reinvite: { args: ["serial:invitation"], result: "i32" },
   sc_invitation_ack: { args: ["serial:invitation", "bytes", "u32"], result: "i32" },
+  sc_invitation_send_request: { args: ["serial:invitation", "bytes", "u32"], result: "i32" },
   sc_invitation_terminate: { args: ["serial:invitation", "u32"], result: "i32" },
 } as const satisfies SymbolTable;

@@ -26,6 +26,12 @@ void sc_admission_leave(sc_kind kind)
     atomic_fetch_sub(kind == SC_KIND_INVITATION ? &invitations : &requests, 1);
 }
 
+bool sc_admission_has_room(sc_kind kind)
+{
+    return kind == SC_KIND_INVITATION ? atomic_load(&invitations) < MAX_INVITATIONS
+                                      : atomic_load(&requests) < MAX_REQUESTS && sc_ring_size() <= MAX_BACKLOG;
+}
+
 static bool is_full(const pjsip_method *method)
 {
     if (method->id == PJSIP_INVITE_METHOD) {

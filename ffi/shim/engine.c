@@ -299,6 +299,7 @@ int32_t sc_engine_start(sc_bytes args, uint32_t size)
     STEP("register the requests of calls", register_module(&sc_invitation_module));
     STEP("register the core", register_module(&sc_core_module));
     STEP("initialise 100rel", pjsip_100rel_init_module(sc_engine.endpt));
+    STEP("initialise Replaces", pjsip_replaces_init_module(sc_engine.endpt));
     STEP("initialise invitations", sc_invitation_init());
     STEP("set the user agent", sc_identity_set(&user_agent));
 

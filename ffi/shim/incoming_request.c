@@ -97,17 +97,17 @@ static void destroy(sc_object *object)
     pj_grp_lock_dec_ref(self->tsx->grp_lock);
 }
 
-void sc_incoming_request_on_request(pjsip_rx_data *rdata)
+/* `dlg`: the dialog of a request within one, or NULL. */
+static void announce(pjsip_transaction *tsx, pjsip_dialog *dlg, pjsip_rx_data *rdata)
 {
-    pjsip_transaction *tsx;
+    request *self = sc_object_new(SC_KIND_INCOMING_REQUEST, sizeof(*self), destroy);
+    pj_status_t status = self ? PJ_SUCCESS : PJ_ENOMEM;
     sc_record record;
-    request *self;
 
-    if (pjsip_tsx_create_uas2(&sc_core_module, rdata, NULL, &tsx) != PJ_SUCCESS)
-        return; /* no memory or a broken Via: the peer sends it again */
-    pjsip_tsx_recv_msg(tsx, rdata);
-    self = sc_object_new(SC_KIND_INCOMING_REQUEST, sizeof(*self), destroy);
-    if (!self || pjsip_endpt_create_response(sc_engine.endpt, rdata, PJSIP_SC_OK, NULL, &self->response) != PJ_SUCCESS) {
+    if (self)
+        status = dlg ? pjsip_dlg_create_response(dlg, rdata, PJSIP_SC_OK, NULL, &self->response)
+                     : pjsip_endpt_create_response(sc_engine.endpt, rdata, PJSIP_SC_OK, NULL, &self->response);
+    if (status != PJ_SUCCESS) {
         if (self) {
             self->object.destroy = NULL;
             sc_object_put(self);
@@ -124,12 +124,27 @@ void sc_incoming_request_on_request(pjsip_rx_data *rdata)
     sc_record_push(&record, false);
 }
 
+void sc_incoming_request_on_request(pjsip_rx_data *rdata)
+{
+    pjsip_transaction *tsx;
+
+    if (pjsip_tsx_create_uas2(&sc_core_module, rdata, NULL, &tsx) != PJ_SUCCESS)
+        return; /* no memory or a broken Via: the peer sends it again */
+    pjsip_tsx_recv_msg(tsx, rdata);
+    announce(tsx, NULL, rdata);
+}
+
+void sc_incoming_request_in_dialog(pjsip_dialog *dlg, pjsip_transaction *tsx, pjsip_rx_data *rdata)
+{
+    announce(tsx, dlg, rdata);
+}
+
 /* Fills the prepared response and sends it; the caller is the one that set `answered`. */
 static pj_status_t send_answer(request *self, uint32_t code, sc_reader *reader)
 {
     pjsip_tx_data *response = self->response;
-    pj_str_t reason, type, body;
     pj_status_t status = PJ_SUCCESS;
+    pj_str_t reason;
 
     response->msg->line.status.code = (int)code;
     response->msg->line.status.reason = *pjsip_get_status_text((int)code);
@@ -138,21 +153,8 @@ static pj_status_t send_answer(request *self, uint32_t code, sc_reader *reader)
         if (reason.slen)
             response->msg->line.status.reason = reason;
         status = sc_read_headers(reader, response->pool, response->msg);
-        type = sc_read_text_dup(reader, response->pool);
-        body = sc_read_text_dup(reader, response->pool);
-        if (status == PJ_SUCCESS && type.slen) {
-            pj_str_t main_type = type, sub_type = { NULL, 0 };
-            char *slash = pj_strchr(&type, '/');
-
-            if (slash) {
-                main_type.slen = slash - type.ptr;
-                sub_type.ptr = slash + 1;
-                sub_type.slen = type.slen - main_type.slen - 1;
-            }
-            response->msg->body = pjsip_msg_body_create(response->pool, &main_type, &sub_type, &body);
-        }
-        if (reader->failed)
-            status = SC_EARGS;
+        if (status == PJ_SUCCESS)
+            status = sc_read_body(reader, response->pool, response->msg);
     }
     if (status == PJ_SUCCESS)
         status = pjsip_tsx_send_msg(self->tsx, response);

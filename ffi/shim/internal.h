@@ -151,6 +151,8 @@ void sc_record_no_message(sc_record *record);
 pj_status_t sc_read_headers(sc_reader *reader, pj_pool_t *pool, pjsip_msg *msg);
 /* Takes them out again, also of a copy of the message. */
 void sc_remove_headers(pjsip_msg *msg);
+/* Reads Content-Type (empty: no body) and the bytes of the body (text). */
+pj_status_t sc_read_body(sc_reader *reader, pj_pool_t *pool, pjsip_msg *msg);
 /* Reads a parsed URI (any scheme) from text; NULL when it does not parse. */
 pjsip_uri *sc_parse_uri(pj_pool_t *pool, const pj_str_t *text);
 /* True for an IPv4 or IPv6 address, without brackets: pj's own parsers ask a name server about anything else. */
@@ -168,6 +170,9 @@ void sc_log_install(void);
 extern pjsip_module sc_trace_module;
 extern pjsip_module sc_tx_buffer_module;
 extern pjsip_module sc_door_module;
+
+/* Whether this response has lost its session description at the door. */
+bool sc_door_has_refused(const pjsip_rx_data *rdata);
 
 /* ---- identity.c -------------------------------------------------------------------------------------------------- */
 
@@ -223,6 +228,8 @@ extern pjsip_module sc_admission_module;
 /* An invitation or a request that came in waits for its answer, and waits no more. */
 void sc_admission_enter(sc_kind kind);
 void sc_admission_leave(sc_kind kind);
+/* A request within a dialog passes the admission; what keeps it asks here. */
+bool sc_admission_has_room(sc_kind kind);
 
 /* ---- engine.c ---------------------------------------------------------------------------------------------------- */
 
@@ -257,10 +264,14 @@ extern pjsip_module sc_invitation_module;
 
 pj_status_t sc_invitation_init(void);
 void sc_invitation_on_invite(pjsip_rx_data *rdata);
+/* The door has refused the session description of a request, which may have been meant for a call. */
+void sc_invitation_on_refused_sdp(pjsip_rx_data *rdata);
 /* While the engine ends: no record of it any more. */
 void sc_invitation_abandon(void *object);
 bool sc_incoming_request_wants(const pjsip_method *method);
 void sc_incoming_request_on_request(pjsip_rx_data *rdata);
+/* Under the dialog's lock. */
+void sc_incoming_request_in_dialog(pjsip_dialog *dlg, pjsip_transaction *tsx, pjsip_rx_data *rdata);
 /* Answers 500 to what waited too long for its answer. */
 void sc_incoming_request_sweep(void);
 pj_status_t sc_incoming_request_methods(sc_reader *reader);

@@ -118,23 +118,45 @@ void sc_call_tell_ending(sc_call *self, const char *method)
     sc_record_push(&record, false);
 }
 
+/* pjsip takes a BYE that nobody answers for the plain end of the call. */
+static const pjsip_transaction *unanswered_bye(const pjsip_event *event)
+{
+    const pjsip_transaction *tsx = event && event->type == PJSIP_EVENT_TSX_STATE ? event->body.tsx_state.tsx : NULL;
+
+    return tsx && tsx->method.id == PJSIP_BYE_METHOD && tsx->role == PJSIP_ROLE_UAC && tsx->status_code >= 300 &&
+                   event->body.tsx_state.type != PJSIP_EVENT_RX_MSG
+               ? tsx
+               : NULL;
+}
+
+static void tell_state(sc_call *self, pjsip_event *event)
+{
+    const pjsip_inv_session *inv = self->inv;
+    const pjsip_transaction *bye = inv->state == PJSIP_INV_STATE_DISCONNECTED ? unanswered_bye(event) : NULL;
+    const pj_str_t *text = bye ? &bye->status_text : &inv->cause_text;
+    sc_record record;
+
+    sc_record_init(&record, SC_RECORD_INVITATION_STATE, self->object.serial);
+    sc_record_u8(&record, (uint8_t)inv->state);
+    sc_record_u32(&record, (uint32_t)(bye && (int)inv->cause < 300 ? bye->status_code : (int)inv->cause));
+    sc_record_str(&record, text->slen < PJSIP_MAX_URL_SIZE ? text : NULL);
+    sc_record_str(&record, &inv->dlg->local.info->tag);
+    sc_record_str(&record, &inv->dlg->remote.info->tag);
+    sc_record_u8(&record, (uint8_t)sc_call_record_event(&record, event));
+    sc_record_push(&record, false);
+}
+
 static void on_state_changed(pjsip_inv_session *inv, pjsip_event *event)
 {
     sc_call *self = sc_call_of(inv);
-    sc_record record;
 
     if (!self || inv->state == PJSIP_INV_STATE_NULL || inv->state == PJSIP_INV_STATE_INCOMING)
         return;
     if (inv->state > PJSIP_INV_STATE_EARLY)
         sc_call_set_answered(self);
-    sc_record_init(&record, SC_RECORD_INVITATION_STATE, self->object.serial);
-    sc_record_u8(&record, (uint8_t)inv->state);
-    sc_record_u32(&record, (uint32_t)inv->cause);
-    sc_record_str(&record, inv->cause_text.slen < PJSIP_MAX_URL_SIZE ? &inv->cause_text : NULL);
-    sc_record_str(&record, &inv->dlg->local.info->tag);
-    sc_record_str(&record, &inv->dlg->remote.info->tag);
-    sc_record_u8(&record, (uint8_t)sc_call_record_event(&record, event));
-    sc_record_push(&record, false);
+    tell_state(self, event);
+    if (inv->state == PJSIP_INV_STATE_EARLY || inv->state == PJSIP_INV_STATE_CONNECTING)
+        sc_call_on_refused_sdp(self, event);
     if (inv->state == PJSIP_INV_STATE_DISCONNECTED) {
         sc_call_drop_proposal(self);
         sc_call_detach(self);
@@ -189,8 +211,9 @@ static void on_tsx_state_changed(pjsip_inv_session *inv, pjsip_transaction *tsx,
     } else if (tsx->state == PJSIP_TSX_STATE_TRYING && event->body.tsx_state.type == PJSIP_EVENT_RX_MSG) {
         if (tsx->method.id == PJSIP_CANCEL_METHOD)
             on_cancel(self, event);
-        else if (!is_of_session(&tsx->method))
+        else if (self->stranger)
             sc_call_on_request(self, tsx, event->body.tsx_state.src.rdata);
+        self->stranger = false;
     }
 }
 
@@ -212,7 +235,12 @@ pj_status_t sc_invitation_init(void)
         .on_send_ack = sc_call_on_send_ack,
     };
 
-    return pjsip_inv_usage_init(sc_engine.endpt, &callback);
+    static const pj_str_t methods[] = { { "MESSAGE", 7 }, { "INFO", 4 } };
+    pj_status_t status = pjsip_inv_usage_init(sc_engine.endpt, &callback);
+
+    if (status == PJ_SUCCESS)
+        status = pjsip_endpt_add_capability(sc_engine.endpt, NULL, PJSIP_H_ALLOW, NULL, PJ_ARRAY_SIZE(methods), methods);
+    return status;
 }
 
 /* Under the dialog's lock, behind the session itself. */
@@ -228,7 +256,7 @@ static pj_bool_t on_rx_request(pjsip_rx_data *rdata)
     if (method->id == PJSIP_ACK_METHOD)
         sc_call_on_ack(self, rdata);
     /* Claimed: it is answered from the state of its transaction, or later. */
-    return !is_of_session(method);
+    return self->stranger = !is_of_session(method);
 }
 
 pjsip_module sc_invitation_module = {

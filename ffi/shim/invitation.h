@@ -36,6 +36,11 @@ SC_API int32_t sc_invitation_cancel_reinvite(sc_invitation invitation);
  * refusal of all streams where nothing is).
  */
 SC_API int32_t sc_invitation_ack(sc_invitation invitation, sc_bytes args, uint32_t size);
+/*
+ * Sends a request within the dialog; what is answered is told nobody. The block: method (text), headers (list of name
+ * and value), Content-Type (text), body (bytes).
+ */
+SC_API int32_t sc_invitation_send_request(sc_invitation invitation, sc_bytes args, uint32_t size);
 /* Ends it at once on this side, nothing more is waited for. */
 SC_API int32_t sc_invitation_terminate(sc_invitation invitation, uint32_t code);
 

@@ -41,6 +41,19 @@ static void respond(pjsip_rx_data *rdata, int code)
     pjsip_endpt_respond(sc_engine.endpt, &sc_core_module, rdata, code, NULL, NULL, NULL, NULL);
 }
 
+/* With what pjsip has prepared, if it has. */
+static void refuse(pjsip_rx_data *rdata, pjsip_tx_data *tdata)
+{
+    pjsip_response_addr address;
+
+    if (!tdata) {
+        respond(rdata, PJSIP_SC_INTERNAL_SERVER_ERROR);
+    } else if (pjsip_get_response_addr(tdata->pool, rdata, &address) != PJ_SUCCESS ||
+               pjsip_endpt_send_response(sc_engine.endpt, &address, tdata, NULL, NULL) != PJ_SUCCESS) {
+        pjsip_tx_data_dec_ref(tdata);
+    }
+}
+
 static bool supports_prack(const pjsip_msg *msg)
 {
     static const int types[] = { PJSIP_H_SUPPORTED, PJSIP_H_REQUIRE };
@@ -76,20 +89,15 @@ void sc_invitation_on_invite(pjsip_rx_data *rdata)
 {
     unsigned options = PJSIP_INV_SUPPORT_100REL;
     pjsip_tx_data *tdata = NULL;
-    pjsip_dialog *dlg;
+    pjsip_dialog *dlg, *replaced;
     pjsip_inv_session *inv;
     sc_call *self;
     pj_str_t contact;
 
-    if (pjsip_inv_verify_request2(rdata, &options, NULL, NULL, NULL, sc_engine.endpt, &tdata) != PJ_SUCCESS) {
-        pjsip_response_addr address;
-
-        if (!tdata) {
-            respond(rdata, PJSIP_SC_INTERNAL_SERVER_ERROR);
-        } else if (pjsip_get_response_addr(tdata->pool, rdata, &address) != PJ_SUCCESS ||
-                   pjsip_endpt_send_response(sc_engine.endpt, &address, tdata, NULL, NULL) != PJ_SUCCESS) {
-            pjsip_tx_data_dec_ref(tdata);
-        }
+    if (pjsip_inv_verify_request2(rdata, &options, NULL, NULL, NULL, sc_engine.endpt, &tdata) != PJ_SUCCESS ||
+        /* The call that it replaces is the program's to end. */
+        pjsip_replaces_verify_request(rdata, &replaced, PJ_FALSE, &tdata) != PJ_SUCCESS) {
+        refuse(rdata, tdata);
         return;
     }
     contact = local_contact(rdata);

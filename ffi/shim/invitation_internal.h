@@ -24,6 +24,7 @@ typedef struct {
     bool cancelled;                  /* our re-INVITE */
     bool late_bye;                   /* the stack hangs up because of the re-INVITE's end, which is told first */
     bool asked_for_offer;            /* by the peer's re-INVITE */
+    bool stranger;                   /* the request that comes in is none of the session's, nor of a subscription's */
     bool refreshes;                  /* nothing changes by the negotiation under way */
     int ack_cseq;                    /* of our INVITE, whose 2xx has brought an offer that waits for an answer; else 0 */
     pj_status_t negotiation;         /* what came of the last one */
@@ -60,6 +61,8 @@ pjmedia_sdp_neg_state sc_call_neg_state(const sc_call *self);
 void sc_call_cancel_offer(sc_call *self);
 /* Whether this offer is the one that is agreed on, sent again for a session timer (RFC 4028, section 7.4). */
 bool sc_call_is_refresh(sc_call *self, const pjmedia_sdp_session *offer, const pjsip_rx_data *rdata);
+/* Tells it, when the response has lost its description at the door. */
+void sc_call_on_refused_sdp(sc_call *self, const pjsip_event *event);
 void sc_call_on_media_update(pjsip_inv_session *inv, pj_status_t status);
 void sc_call_on_rx_offer(pjsip_inv_session *inv, struct pjsip_inv_on_rx_offer_cb_param *param);
 

@@ -162,6 +162,7 @@ static void on_own_state(sc_call *self, pjsip_transaction *tsx, pjsip_event *eve
             self->inv->invite_tsx = NULL;
         sc_call_cancel_offer(self);
     }
+    sc_call_on_refused_sdp(self, event);
     tell(self, STEP_FINAL, tsx->status_code, &tsx->status_text, event);
     if (self->late_bye)
         sc_call_tell_ending(self, "BYE");

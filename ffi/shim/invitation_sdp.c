@@ -97,6 +97,41 @@ void sc_call_on_media_update(pjsip_inv_session *inv, pj_status_t status)
         pj_pool_release(pool);
 }
 
+static void tell_refusal(sc_call *self)
+{
+    sc_record record;
+
+    sc_record_init(&record, SC_RECORD_INVITATION_SDP, self->object.serial);
+    sc_record_i32(&record, PJMEDIA_SDP_EINSDP);
+    sc_record_text(&record, "");
+    sc_record_text(&record, "");
+    sc_record_push(&record, false);
+}
+
+void sc_call_on_refused_sdp(sc_call *self, const pjsip_event *event)
+{
+    if (event->type == PJSIP_EVENT_TSX_STATE && event->body.tsx_state.type == PJSIP_EVENT_RX_MSG &&
+        sc_door_has_refused(event->body.tsx_state.src.rdata))
+        tell_refusal(self);
+}
+
+void sc_invitation_on_refused_sdp(pjsip_rx_data *rdata)
+{
+    const pj_str_t *local = &rdata->msg_info.to->tag, *remote = &rdata->msg_info.from->tag;
+    const pjsip_inv_session *inv;
+    pjsip_dialog *dlg;
+
+    if (!local->slen)
+        return;
+    dlg = pjsip_ua_find_dialog(&rdata->msg_info.cid->id, local, remote, PJ_TRUE);
+    if (!dlg)
+        return;
+    inv = pjsip_dlg_get_inv_session(dlg);
+    if (inv && inv->mod_data[sc_core_module.id])
+        tell_refusal(inv->mod_data[sc_core_module.id]);
+    pjsip_dlg_dec_lock(dlg);
+}
+
 bool sc_call_is_refresh(sc_call *self, const pjmedia_sdp_session *offer, const pjsip_rx_data *rdata)
 {
     static const pj_str_t name = { "Session-Expires", 15 }, compact = { "x", 1 };

@@ -81,6 +81,25 @@ pj_status_t sc_read_headers(sc_reader *reader, pj_pool_t *pool, pjsip_msg *msg)
     return reader->failed ? SC_EARGS : PJ_SUCCESS;
 }
 
+pj_status_t sc_read_body(sc_reader *reader, pj_pool_t *pool, pjsip_msg *msg)
+{
+    pj_str_t type = sc_read_text_dup(reader, pool), sub_type = { NULL, 0 };
+    pj_str_t body = sc_read_text_dup(reader, pool);
+    char *slash = pj_strchr(&type, '/');
+
+    if (reader->failed)
+        return SC_EARGS;
+    if (!type.slen)
+        return PJ_SUCCESS;
+    if (slash) {
+        sub_type.ptr = slash + 1;
+        sub_type.slen = type.ptr + type.slen - sub_type.ptr;
+        type.slen = slash - type.ptr;
+    }
+    msg->body = pjsip_msg_body_create(pool, &type, &sub_type, &body);
+    return msg->body ? PJ_SUCCESS : PJ_ENOMEM;
+}
+
 pjsip_uri *sc_parse_uri(pj_pool_t *pool, const pj_str_t *text)
 {
     pj_str_t copy;
