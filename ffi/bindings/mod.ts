@@ -3,6 +3,7 @@ import { audioMixer } from "./audio_mixer.ts";
 import { audioTransport } from "./audio_transport.ts";
 import { bell } from "./bell.ts";
 import { engine } from "./engine.ts";
+import { events } from "./events.ts";
 import { incomingRequest } from "./incoming_request.ts";
 import { invitation } from "./invitation.ts";
 import { library } from "./library.ts";
@@ -19,6 +20,7 @@ type Table =
   & typeof log
   & typeof engine
   & typeof transports
+  & typeof events
   & typeof incomingRequest
   & typeof invitation
   & typeof audioMixer
@@ -35,6 +37,7 @@ export const table: Table = {
   ...log,
   ...engine,
   ...transports,
+  ...events,
   ...incomingRequest,
   ...invitation,
   ...audioMixer,

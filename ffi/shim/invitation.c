@@ -48,7 +48,7 @@ void sc_call_detach(sc_call *self)
 void sc_call_set_answered(sc_call *self)
 {
     if (self->unanswered)
-        sc_admission_leave(SC_KIND_INVITATION);
+        sc_admission_leave();
     self->unanswered = false;
 }
 
@@ -235,11 +235,11 @@ pj_status_t sc_invitation_init(void)
         .on_send_ack = sc_call_on_send_ack,
     };
 
-    static const pj_str_t methods[] = { { "MESSAGE", 7 }, { "INFO", 4 } };
+    static const pj_str_t info = { "INFO", 4 };
     pj_status_t status = pjsip_inv_usage_init(sc_engine.endpt, &callback);
 
     if (status == PJ_SUCCESS)
-        status = pjsip_endpt_add_capability(sc_engine.endpt, NULL, PJSIP_H_ALLOW, NULL, PJ_ARRAY_SIZE(methods), methods);
+        status = pjsip_endpt_add_capability(sc_engine.endpt, NULL, PJSIP_H_ALLOW, NULL, 1, &info);
     return status;
 }
 

@@ -76,7 +76,7 @@ static void announce(sc_call *self, const pj_str_t *contact, pjsip_rx_data *rdat
 
     self->supports_prack = supports_prack(rdata->msg_info.msg);
     self->unanswered = true;
-    sc_admission_enter(SC_KIND_INVITATION);
+    sc_admission_enter();
     sc_call_attach(self);
     sc_record_init(&record, SC_RECORD_INVITATION_INCOMING, self->object.serial);
     sc_record_str(&record, &self->inv->dlg->local.info->tag);

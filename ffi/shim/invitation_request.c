@@ -29,7 +29,7 @@ void sc_call_on_request(sc_call *self, pjsip_transaction *tsx, pjsip_rx_data *rd
         sc_record_push(&record, false);
         answer(self->inv->dlg, tsx, rdata, PJSIP_SC_OK);
     } else if (sc_incoming_request_wants(method)) {
-        if (sc_admission_has_room(SC_KIND_INCOMING_REQUEST))
+        if (sc_admission_has_room())
             sc_incoming_request_in_dialog(self->inv->dlg, tsx, rdata);
         else
             answer(self->inv->dlg, tsx, rdata, PJSIP_SC_SERVICE_UNAVAILABLE);
