@@ -50,6 +50,13 @@ export type {
   RequestOptions,
   ResponseOptions,
 } from "./core/invitation_options.ts";
+export type { TransferOptions, TransferProgressOptions } from "./core/invitation_transfer.ts";
+export type {
+  InvitationReferral,
+  InvitationTransferNotifications,
+  InvitationTransferNotify,
+  InvitationTransferState,
+} from "./core/invitation_transfer_notifications.ts";
 export {
   type InvitationNotifications,
   type InvitationOriginator,

@@ -52,9 +52,16 @@ import type {
   RequestOptions,
   ResponseOptions,
 } from "./invitation_options.ts";
+import {
+  InvitationTransfer,
+  type TransferHost,
+  type TransferOptions,
+  type TransferProgressOptions,
+} from "./invitation_transfer.ts";
+import type { InvitationTransferState } from "./invitation_transfer_notifications.ts";
 import { lazy } from "./lazy.ts";
 import type { NativeObject } from "./native_object.ts";
-import { notificationsOf } from "./notification.ts";
+import { notificationsOf, type PostedData } from "./notification.ts";
 import type { NotificationStream } from "./notification_stream.ts";
 import { readPeerMessage } from "./peer_message.ts";
 import { hold, onBirth, release } from "./registry.ts";
@@ -63,7 +70,7 @@ import type { BaseSDPSession } from "./sdp_session.ts";
 import type { SIPMessage } from "./sip_message.ts";
 import { sipStatusMessages } from "./sip_status_messages.ts";
 import { checkTimeout } from "./timeout.ts";
-import type { FrozenSIPURI, TransportName } from "./uri.ts";
+import type { BaseSIPURI, FrozenSIPURI, TransportName } from "./uri.ts";
 
 /** How long the peer's offer in a 2xx waits for `sendAck()`, in ms. */
 const ackTime = 5000;
@@ -118,6 +125,8 @@ export class Invitation implements NativeObject {
   #cancel: SIPMessage | null = null;
   #cancelled = false;
   #timedOut = false;
+  /** Made when somebody transfers. */
+  #transfer: InvitationTransfer | null = null;
   #engineStopping = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #unlisten: () => void = () => {};
@@ -466,6 +475,91 @@ export class Invitation implements NativeObject {
     );
   }
 
+  /** Where the last transfer of this call stands, in either direction; null: there was none. */
+  get transferState(): InvitationTransferState {
+    return this.#transfer?.state ?? null;
+  }
+
+  /**
+   * Asks the peer to call somebody else in our place (REFER, RFC 3515). What becomes of it comes as
+   * SIPInvitationTransfer…; this call goes on until somebody ends it.
+   *
+   * @param options `replacedDialogId`: the `dialogId` of our call with the target, which the peer's call shall replace
+   * (an attended transfer, RFC 3891).
+   * @throws SIPCoreInvalidStateError unless the call is connected and no other transfer is under way; TypeError for a
+   * bad argument.
+   */
+  transfer(targetUri: BaseSIPURI, options: TransferOptions = {}): void {
+    const transfer = this.#transfer ??= new InvitationTransfer(this.#transferHost());
+    transfer.start(targetUri, options);
+  }
+
+  /**
+   * Tells the peer, who has asked for a transfer, how the call goes that it has asked for: 1xx while it rings; any
+   * other code is its outcome and ends the transfer.
+   *
+   * @throws SIPCoreInvalidStateError when the peer has asked for none; RangeError for a code beyond 100 to 699;
+   * TypeError for a bad reason.
+   */
+  notifyTransferProgress(code: number, options: TransferProgressOptions = {}): void {
+    const transfer = this.#transfer ??= new InvitationTransfer(this.#transferHost());
+    transfer.progress(code, options);
+  }
+
+  #transferHost(): TransferHost {
+    const local = () => this.localIdentity?.uri ?? null;
+    const isConnected = () => this.#state === "connected" && !this.#ending;
+    return {
+      post: (name, data, timestamp, unheard) =>
+        // A getter in it stays one.
+        post(name, this, data as PostedData<typeof name>, { timestamp, ...(unheard ? { unheard } : {}) }),
+      send: (method, headers, contentType, body) => {
+        if (this.#serial === null || this.#ending) {
+          throw new SIPCoreInvalidStateError(`Could not send ${method}: there is no call`, this.#state);
+        }
+        const args = writeHeaders(new Writer().text(method), headers).text(contentType).text(body);
+        check(
+          running().sc_invitation_send_request(this.#serial, args.block, args.size),
+          `Could not send ${method}`,
+        );
+      },
+      answer: (request, code, headers) => {
+        const args = writeHeaders(new Writer().text(""), headers).text("").text("");
+        runningOrNull()?.sc_incoming_request_answer(
+          request as Serial<"incoming_request">,
+          code,
+          args.block,
+          args.size,
+        );
+      },
+      get localUri() {
+        return local();
+      },
+      get isConnected() {
+        return isConnected();
+      },
+    };
+  }
+
+  /** A REFER, SUBSCRIBE or NOTIFY of the peer's. */
+  #transferCame(reader: Reader, time: Date): void {
+    const request = reader.f64();
+    const transfer = this.#transfer ??= new InvitationTransfer(this.#transferHost());
+    transfer.came(request, this.#heard(reader), time);
+  }
+
+  /** What became of a REFER or a NOTIFY of ours. */
+  #transferAnswered(reader: Reader, time: Date): void {
+    const isFinal = reader.u8() === 1;
+    const method = reader.text();
+    const code = reader.u32();
+    const reason = reader.text();
+    const message = this.#heard(reader);
+    if (method === "NOTIFY") this.#transfer?.refused(time);
+    else if (isFinal) this.#transfer?.answered(code, reason, message, time);
+    else this.#transfer?.sent(message, time);
+  }
+
   #gotRequest(message: SIPMessage | null, timestamp: Date): void {
     if (message === null) return;
     const name = message.method === "INFO" ? "SIPInvitationGotInfo" : "SIPInvitationGotMessage";
@@ -561,6 +655,12 @@ export class Invitation implements NativeObject {
       }
       case records.SC_RECORD_INVITATION_REQUEST:
         this.#gotRequest(this.#heard(reader), time);
+        break;
+      case records.SC_RECORD_INVITATION_TRANSFER:
+        this.#transferCame(reader, time);
+        break;
+      case records.SC_RECORD_INVITATION_RESPONSE:
+        this.#transferAnswered(reader, time);
         break;
       case records.SC_RECORD_INVITATION_ENDING:
         this.#leaving(reader.text(), time);
@@ -849,6 +949,7 @@ export class Invitation implements NativeObject {
     if (this.#serial !== null) release(this.#serial, this);
     this.#serial = null;
     this.#offers.withdraw();
+    this.#transfer?.callEnded(time);
     this.#became("disconnected", cause, time);
     endSender(this);
   }

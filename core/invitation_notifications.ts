@@ -2,6 +2,7 @@
 import type { Body } from "./body.ts";
 import type { HeaderMap } from "./header_map.ts";
 import type { Invitation } from "./invitation.ts";
+import type { InvitationTransferNotifications } from "./invitation_transfer_notifications.ts";
 import type { Note } from "./notification.ts";
 import type { FrozenSDPSession } from "./sdp_session.ts";
 import type { FrozenSIPURI } from "./uri.ts";
@@ -66,7 +67,7 @@ export interface InvitationRequest {
 }
 
 /** The notifications of Invitation. */
-export interface InvitationNotifications {
+export interface InvitationNotifications extends InvitationTransferNotifications {
   /** The state changed; a change to "early" comes with every provisional response. */
   SIPInvitationChangedState: Note<Invitation, InvitationStateChange>;
   /** Offer and answer were negotiated: start, change or stop the media. */

@@ -345,6 +345,7 @@ int32_t sc_engine_start(sc_bytes args, uint32_t size)
     STEP("initialise dialogs", pjsip_ua_init_module(sc_engine.endpt, &ua));
     STEP("register the forks", register_module(&sc_fork_module));
     STEP("register the requests of calls", register_module(&sc_invitation_module));
+    STEP("register the transfers of calls", register_module(&sc_transfer_module));
     STEP("register the core", register_module(&sc_core_module));
     STEP("initialise 100rel", pjsip_100rel_init_module(sc_engine.endpt));
     STEP("initialise Replaces", pjsip_replaces_init_module(sc_engine.endpt));

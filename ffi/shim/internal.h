@@ -89,6 +89,8 @@ void sc_record_init(sc_record *record, uint32_t kind, uint64_t serial);
 void sc_record_u8(sc_record *record, uint8_t value);
 void sc_record_u32(sc_record *record, uint32_t value);
 void sc_record_i32(sc_record *record, int32_t value);
+/* As a double. */
+void sc_record_serial(sc_record *record, uint64_t serial);
 void sc_record_bytes(sc_record *record, const void *data, size_t size);
 void sc_record_text(sc_record *record, const char *text);
 void sc_record_str(sc_record *record, const pj_str_t *text);
@@ -303,6 +305,7 @@ pjsip_dialog *sc_fork(pjsip_dialog *first, pjsip_rx_data *rdata);
 /* ---- nouns, as engine.c needs them -------------------------------------------------------------------------------- */
 
 extern pjsip_module sc_invitation_module;
+extern pjsip_module sc_transfer_module;
 
 pj_status_t sc_invitation_init(void);
 void sc_invitation_on_invite(pjsip_rx_data *rdata);
@@ -316,6 +319,8 @@ unsigned sc_incoming_request_list(pj_pool_t *pool, pj_str_t names[], unsigned ca
 void sc_incoming_request_on_request(pjsip_rx_data *rdata);
 /* Under the dialog's lock. */
 void sc_incoming_request_in_dialog(pjsip_dialog *dlg, pjsip_transaction *tsx, pjsip_rx_data *rdata);
+/* The same for one that is told by a record of the caller's, with its serial; 0: it was answered 500. */
+uint64_t sc_incoming_request_take_up(pjsip_dialog *dlg, pjsip_transaction *tsx, pjsip_rx_data *rdata);
 /* Answers 500 to what waited too long for its answer. */
 void sc_incoming_request_sweep(void);
 pj_status_t sc_incoming_request_methods(sc_reader *reader);

@@ -31,6 +31,12 @@ sc_call *sc_call_of(pjsip_inv_session *inv)
     return inv->mod_data[sc_core_module.id];
 }
 
+void sc_call_add_usages(pjsip_dialog *dlg)
+{
+    pjsip_dlg_add_usage(dlg, &sc_transfer_module, NULL);
+    pjsip_dlg_add_usage(dlg, &sc_invitation_module, NULL);
+}
+
 void sc_call_attach(sc_call *self)
 {
     self->inv->mod_data[sc_core_module.id] = self;
@@ -206,7 +212,9 @@ static void on_tsx_state_changed(pjsip_inv_session *inv, pjsip_transaction *tsx,
         if (inv->state == PJSIP_INV_STATE_CONFIRMED)
             sc_call_on_reinvite_state(self, tsx, event);
     } else if (tsx->role == PJSIP_ROLE_UAC) {
-        if (tsx->method.id == PJSIP_BYE_METHOD && tsx->state == PJSIP_TSX_STATE_CALLING)
+        if (tsx->method.id != PJSIP_BYE_METHOD)
+            sc_call_on_own_transfer_request(self, tsx, event);
+        else if (tsx->state == PJSIP_TSX_STATE_CALLING)
             on_bye_sent(self);
     } else if (tsx->state == PJSIP_TSX_STATE_TRYING && event->body.tsx_state.type == PJSIP_EVENT_RX_MSG) {
         if (tsx->method.id == PJSIP_CANCEL_METHOD)
@@ -235,11 +243,11 @@ pj_status_t sc_invitation_init(void)
         .on_send_ack = sc_call_on_send_ack,
     };
 
-    static const pj_str_t info = { "INFO", 4 };
+    static const pj_str_t methods[] = { { "INFO", 4 }, { "REFER", 5 } };
     pj_status_t status = pjsip_inv_usage_init(sc_engine.endpt, &callback);
 
     if (status == PJ_SUCCESS)
-        status = pjsip_endpt_add_capability(sc_engine.endpt, NULL, PJSIP_H_ALLOW, NULL, 1, &info);
+        status = pjsip_endpt_add_capability(sc_engine.endpt, NULL, PJSIP_H_ALLOW, NULL, PJ_ARRAY_SIZE(methods), methods);
     return status;
 }
 

@@ -37,7 +37,8 @@ SC_API int32_t sc_invitation_cancel_reinvite(sc_invitation invitation);
  */
 SC_API int32_t sc_invitation_ack(sc_invitation invitation, sc_bytes args, uint32_t size);
 /*
- * Sends a request within the dialog; what is answered is told nobody. The block: method (text), headers (list of name
+ * Sends a request within the dialog. SC_RECORD_INVITATION_RESPONSE tells what becomes of a REFER, and that a NOTIFY was
+ * refused; what is answered to others is told nobody. The block: method (text), headers (list of name
  * and value), Content-Type (text), body (bytes).
  */
 SC_API int32_t sc_invitation_send_request(sc_invitation invitation, sc_bytes args, uint32_t size);

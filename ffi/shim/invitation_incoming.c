@@ -115,7 +115,7 @@ void sc_invitation_on_invite(pjsip_rx_data *rdata)
     }
     pjsip_inv_add_ref(inv);
     self->inv = inv;
-    pjsip_dlg_add_usage(dlg, &sc_invitation_module, NULL);
+    sc_call_add_usages(dlg);
     self->listener = sc_listener_pin(dlg, rdata->tp_info.transport);
     announce(self, &contact, rdata);
     /* The 100 goes out now, however busy JavaScript is. */

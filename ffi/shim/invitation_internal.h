@@ -25,6 +25,9 @@ typedef struct {
     bool late_bye;                   /* the stack hangs up because of the re-INVITE's end, which is told first */
     bool asked_for_offer;            /* by the peer's re-INVITE */
     bool stranger;                   /* the request that comes in is none of the session's, nor of a subscription's */
+    bool refers;                     /* a REFER of ours has gone out: its NOTIFYs are welcome */
+    pjsip_transaction *refer_tsx;    /* of a REFER of ours; compared only */
+    pjsip_transaction *notify_tsx;   /* of the last NOTIFY of ours; compared only */
     bool refreshes;                  /* nothing changes by the negotiation under way */
     int ack_cseq;                    /* of our INVITE, whose 2xx has brought an offer that waits for an answer; else 0 */
     pj_status_t negotiation;         /* what came of the last one */
@@ -40,6 +43,8 @@ void sc_call_give_back(sc_call *self);
 /* NULL for a session that JavaScript has no part in. */
 sc_call *sc_call_of(pjsip_inv_session *inv);
 sc_call *sc_call_new(void);
+/* Besides the session's own. */
+void sc_call_add_usages(pjsip_dialog *dlg);
 /* From here on the session's events are its own. */
 void sc_call_attach(sc_call *self);
 void sc_call_detach(sc_call *self);
@@ -85,6 +90,13 @@ void sc_call_on_reinvite_state(sc_call *self, pjsip_transaction *tsx, pjsip_even
 void sc_call_on_ack(sc_call *self, const pjsip_rx_data *rdata);
 /* The call is over: a re-INVITE of the peer's gets its final response (RFC 3261, section 15.1.2). */
 void sc_call_drop_proposal(sc_call *self);
+
+/* ---- invitation_transfer.c ------------------------------------------------------------------------------------- */
+
+bool sc_call_is_transfer_method(const pjsip_method *method);
+/* The code to answer with, 0: that comes later, or was done. */
+int sc_call_on_transfer_request(sc_call *self, pjsip_transaction *tsx, pjsip_rx_data *rdata);
+void sc_call_on_own_transfer_request(sc_call *self, pjsip_transaction *tsx, pjsip_event *event);
 
 /* ---- invitation_request.c -------------------------------------------------------------------------------------- */
 

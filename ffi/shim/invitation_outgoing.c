@@ -112,7 +112,7 @@ static pj_status_t send_invite(sc_call *self, pjsip_dialog *dlg, const pj_str_t 
     pjsip_inv_add_ref(inv);
     self->inv = inv;
     sc_call_propose(self, text);
-    pjsip_dlg_add_usage(dlg, &sc_invitation_module, NULL);
+    sc_call_add_usages(dlg);
     self->listener = sc_listener_pin(dlg, NULL);
     status = pjsip_inv_invite(inv, &tdata);
     if (status == PJ_SUCCESS) {

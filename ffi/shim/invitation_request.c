@@ -28,6 +28,11 @@ void sc_call_on_request(sc_call *self, pjsip_transaction *tsx, pjsip_rx_data *rd
         sc_record_rdata(&record, rdata);
         sc_record_push(&record, false);
         answer(self->inv->dlg, tsx, rdata, PJSIP_SC_OK);
+    } else if (sc_call_is_transfer_method(method)) {
+        int code = sc_call_on_transfer_request(self, tsx, rdata);
+
+        if (code)
+            answer(self->inv->dlg, tsx, rdata, code);
     } else if (sc_incoming_request_wants(method)) {
         if (sc_admission_has_room())
             sc_incoming_request_in_dialog(self->inv->dlg, tsx, rdata);
