@@ -49,6 +49,7 @@ export type {
   ReinviteOptions,
   RequestOptions,
   ResponseOptions,
+  SessionTimer,
 } from "./core/invitation_options.ts";
 export type { TransferOptions, TransferProgressOptions } from "./core/invitation_transfer.ts";
 export type {

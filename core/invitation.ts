@@ -23,8 +23,10 @@ import {
   checkContentType,
   checkInvite,
   checkSdp,
+  checkSessionTimer,
   defaultContact,
   writeInvite,
+  writeSessionTimer,
 } from "./invitation_arguments.ts";
 import {
   type Cause,
@@ -298,6 +300,7 @@ export class Invitation implements NativeObject {
     const contactHeader = checkContact(options.contactHeader);
     const sdp = options.sdp ? checkSdp(options.sdp, "sdp") : null;
     const extraHeaders = checkExtraHeaders(options.extraHeaders);
+    const sessionTimer = checkSessionTimer(options.sessionTimer);
     const proposal = this.#waitingProposal;
     if ((!proposal && !this.#isUnanswered) || this.#serial === null) {
       throw new SIPCoreInvalidStateError("Could not answer: there is no INVITE to answer", this.#state);
@@ -311,7 +314,7 @@ export class Invitation implements NativeObject {
       throw new SIPCoreError("A 2xx needs sdp: the answer to the offer", "INVALID_STATE");
     }
     const args = new Writer().text(reason ?? "").text(contactHeader?.body ?? "").text(sdp?.toString() ?? "");
-    writeHeaders(args, extraHeaders);
+    writeSessionTimer(writeHeaders(args, extraHeaders), sessionTimer);
     const proposed = this.#offers.proposedLocal;
     if (sdp && !this.#hasAnswered) this.#offers.proposedLocal = () => sdp;
     try {

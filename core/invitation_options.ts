@@ -22,6 +22,16 @@ export interface InvitationSDP {
   readonly activeRemote: FrozenSDPSession | null;
 }
 
+/** A session timer (RFC 4028): a call whose peer is lost ends, because refreshes are missed. */
+export interface SessionTimer {
+  /** Seconds until the call ends without a refresh; at least minSe. Default 1800. */
+  expires?: number;
+  /** The least that we accept; at least 90, the default. */
+  minSe?: number;
+  /** Who refreshes: "uac" is who has sent the INVITE. Left out: the peer may choose. */
+  refresher?: "uac" | "uas" | null;
+}
+
 /** What `sendInvite()` takes. */
 export interface InviteOptions {
   requestUri: BaseSIPURI;
@@ -40,6 +50,8 @@ export interface InviteOptions {
   timeout?: number | null;
   /** Its abort does what `end()` does. */
   signal?: AbortSignal;
+  /** Left out: none is asked for; one that the peer asks for is kept. */
+  sessionTimer?: SessionTimer | null;
 }
 
 /** What `sendResponse()` takes beside the code. */
@@ -51,6 +63,11 @@ export interface ResponseOptions {
   sdp?: BaseSDPSession | null;
   /** A Require header with 100rel makes this provisional response and the later ones reliable (RFC 3262). */
   extraHeaders?: Iterable<BaseHeader>;
+  /**
+   * With the 2xx that takes a call: what we want, as far as the peer's INVITE lets us. Left out: a timer is kept when the
+   * peer has asked for one.
+   */
+  sessionTimer?: SessionTimer | null;
 }
 
 /** What `sendReinvite()` takes. */

@@ -348,6 +348,7 @@ int32_t sc_engine_start(sc_bytes args, uint32_t size)
     STEP("register the transfers of calls", register_module(&sc_transfer_module));
     STEP("register the core", register_module(&sc_core_module));
     STEP("initialise 100rel", pjsip_100rel_init_module(sc_engine.endpt));
+    STEP("initialise session timers", pjsip_timer_init_module(sc_engine.endpt));
     STEP("initialise Replaces", pjsip_replaces_init_module(sc_engine.endpt));
     STEP("initialise invitations", sc_invitation_init());
     STEP("register the events", sc_events_init(&reader));

@@ -202,26 +202,51 @@ static void on_cancel(sc_call *self, pjsip_event *event)
     sc_record_push(&record, false);
 }
 
+static bool is_refresh_method(const pjsip_method *method)
+{
+    return method->id == PJSIP_INVITE_METHOD || !pj_strcmp2(&method->name, "UPDATE");
+}
+
+static void on_own_request(sc_call *self, pjsip_transaction *tsx, pjsip_event *event)
+{
+    if (tsx->method.id == PJSIP_BYE_METHOD) {
+        if (tsx->state == PJSIP_TSX_STATE_CALLING)
+            on_bye_sent(self);
+    } else if (is_refresh_method(&tsx->method)) {
+        sc_call_on_own_refresh(self, tsx);
+    } else {
+        sc_call_on_own_transfer_request(self, tsx, event);
+    }
+}
+
+/* Before pjsip does anything about it. */
+static void on_new_request(sc_call *self, pjsip_transaction *tsx, pjsip_event *event)
+{
+    pjsip_rx_data *rdata = event->body.tsx_state.src.rdata;
+
+    if (is_refresh_method(&tsx->method))
+        sc_call_on_timer_request(self, rdata);
+    else if (tsx->method.id == PJSIP_CANCEL_METHOD)
+        on_cancel(self, event);
+    else if (self->stranger)
+        sc_call_on_request(self, tsx, rdata);
+    self->stranger = false;
+}
+
 static void on_tsx_state_changed(pjsip_inv_session *inv, pjsip_transaction *tsx, pjsip_event *event)
 {
     sc_call *self = sc_call_of(inv);
 
     if (!self)
         return;
-    if (tsx->method.id == PJSIP_INVITE_METHOD) {
+    if (tsx->role == PJSIP_ROLE_UAS && tsx->state == PJSIP_TSX_STATE_TRYING) {
+        if (event->body.tsx_state.type == PJSIP_EVENT_RX_MSG)
+            on_new_request(self, tsx, event);
+    } else if (tsx->method.id == PJSIP_INVITE_METHOD) {
         if (inv->state == PJSIP_INV_STATE_CONFIRMED)
             sc_call_on_reinvite_state(self, tsx, event);
     } else if (tsx->role == PJSIP_ROLE_UAC) {
-        if (tsx->method.id != PJSIP_BYE_METHOD)
-            sc_call_on_own_transfer_request(self, tsx, event);
-        else if (tsx->state == PJSIP_TSX_STATE_CALLING)
-            on_bye_sent(self);
-    } else if (tsx->state == PJSIP_TSX_STATE_TRYING && event->body.tsx_state.type == PJSIP_EVENT_RX_MSG) {
-        if (tsx->method.id == PJSIP_CANCEL_METHOD)
-            on_cancel(self, event);
-        else if (self->stranger)
-            sc_call_on_request(self, tsx, event->body.tsx_state.src.rdata);
-        self->stranger = false;
+        on_own_request(self, tsx, event);
     }
 }
 

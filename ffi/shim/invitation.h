@@ -10,11 +10,14 @@
 
 /*
  * Sends an INVITE. The block: request URI, From, To, Contact, Route (name-addr or URI; Route may be empty), SDP (text),
- * credentials (u32 count; each: realm, username, data (text), u8 digest, text algorithm), headers (list of name and
- * value).
+ * credentials (u32 count; each: realm, username, data (text), u8 digest, text algorithm), session timer (u32 expires, 0
+ * for none, u32 Min-SE, u8 refresher: 1 the caller, 2 the callee, 0 either), headers (list of name and value).
  */
 SC_API sc_invitation sc_invitation_create(sc_bytes args, uint32_t size, sc_status status);
-/* Answers the INVITE. The block: reason, Contact, SDP (text, each may be empty), headers (list of name and value). */
+/*
+ * Answers the INVITE, or the one within the call. The block: reason, Contact, SDP (text, each may be empty), headers
+ * (list of name and value), session timer (as above).
+ */
 SC_API int32_t sc_invitation_answer(sc_invitation invitation, uint32_t code, sc_bytes args, uint32_t size);
 /*
  * Sends what ends the session in its state: CANCEL (also later, when a provisional response has come), BYE, or the

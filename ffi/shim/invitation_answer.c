@@ -88,6 +88,16 @@ static pj_status_t make_reliable(sc_call *self, int code, pjsip_msg *msg)
     return PJ_SUCCESS;
 }
 
+static void skip_headers(sc_reader *reader)
+{
+    uint32_t count = sc_read_u32(reader);
+
+    while (count-- && !reader->failed) {
+        sc_read_text(reader);
+        sc_read_text(reader);
+    }
+}
+
 static pj_status_t answer(sc_call *self, uint32_t code, sc_reader *reader)
 {
     pjsip_inv_session *inv = self->inv;
@@ -95,6 +105,8 @@ static pj_status_t answer(sc_call *self, uint32_t code, sc_reader *reader)
     pj_str_t contact = sc_read_text(reader);
     pj_str_t text = sc_read_text(reader);
     pjmedia_sdp_session *sdp = NULL;
+    sc_session_timer timer;
+    sc_reader headers;
     pjsip_tx_data *tdata;
     pj_status_t status;
 
@@ -109,12 +121,20 @@ static pj_status_t answer(sc_call *self, uint32_t code, sc_reader *reader)
         return status;
     if (sdp)
         sc_call_propose(self, &text);
-    status = create_answer(self, code, &reason, sdp, &tdata);
+    headers = *reader;
+    skip_headers(reader);
+    timer = sc_read_session_timer(reader);
+    if (reader->failed)
+        return SC_EARGS;
+    if (code / 100 == 2 && self->proposal == SC_PROPOSAL_NONE)
+        status = sc_call_answer_timer(self, &timer);
+    if (status == PJ_SUCCESS)
+        status = create_answer(self, code, &reason, sdp, &tdata);
     if (status != PJ_SUCCESS)
         return status;
     /* pjsip makes each answer of a copy of the one before. */
     sc_remove_headers(tdata->msg);
-    status = sc_read_headers(reader, tdata->pool, tdata->msg);
+    status = sc_read_headers(&headers, tdata->pool, tdata->msg);
     if (status == PJ_SUCCESS)
         status = make_reliable(self, (int)code, tdata->msg);
     if (status != PJ_SUCCESS) {

@@ -74,6 +74,7 @@ static void announce(sc_call *self, const pj_str_t *contact, pjsip_rx_data *rdat
 {
     sc_record record;
 
+    sc_call_note_timer(self, rdata);
     self->supports_prack = supports_prack(rdata->msg_info.msg);
     self->unanswered = true;
     sc_admission_enter();
@@ -87,7 +88,7 @@ static void announce(sc_call *self, const pj_str_t *contact, pjsip_rx_data *rdat
 
 void sc_invitation_on_invite(pjsip_rx_data *rdata)
 {
-    unsigned options = PJSIP_INV_SUPPORT_100REL;
+    unsigned options = PJSIP_INV_SUPPORT_100REL | PJSIP_INV_SUPPORT_TIMER;
     pjsip_tx_data *tdata = NULL;
     pjsip_dialog *dlg, *replaced;
     pjsip_inv_session *inv;
@@ -98,6 +99,10 @@ void sc_invitation_on_invite(pjsip_rx_data *rdata)
         /* The call that it replaces is the program's to end. */
         pjsip_replaces_verify_request(rdata, &replaced, PJ_FALSE, &tdata) != PJ_SUCCESS) {
         refuse(rdata, tdata);
+        return;
+    }
+    if (!sc_timer_is_acceptable(rdata)) {
+        sc_timer_refuse(rdata);
         return;
     }
     contact = local_contact(rdata);

@@ -11,6 +11,15 @@ enum sc_origin { SC_ORIGIN_NONE, SC_ORIGIN_LOCAL, SC_ORIGIN_REMOTE };
 /* A re-INVITE under way: ours, or the peer's that waits for its answer. */
 enum sc_proposal { SC_PROPOSAL_NONE, SC_PROPOSAL_SENT, SC_PROPOSAL_RECEIVED };
 
+enum sc_refresher { SC_REFRESHER_ANY, SC_REFRESHER_UAC, SC_REFRESHER_UAS };
+
+/* Seconds; 0: no timer. */
+typedef struct {
+    uint32_t expires;
+    uint32_t min_se;
+    enum sc_refresher refresher;
+} sc_session_timer;
+
 typedef struct {
     sc_object object;
     pjsip_inv_session *inv;
@@ -29,6 +38,10 @@ typedef struct {
     pjsip_transaction *refer_tsx;    /* of a REFER of ours; compared only */
     pjsip_transaction *notify_tsx;   /* of the last NOTIFY of ours; compared only */
     bool refreshes;                  /* nothing changes by the negotiation under way */
+    const pjsip_transaction *refresh_tsx; /* of a refresh of pjsip's; compared only */
+    pj_uint32_t remote_id, remote_version; /* what the peer's o= line said last */
+    sc_session_timer asked;          /* what the caller has asked for */
+    bool supports_timer;             /* the caller does */
     int ack_cseq;                    /* of our INVITE, whose 2xx has brought an offer that waits for an answer; else 0 */
     pj_status_t negotiation;         /* what came of the last one */
     /* The description that the program gave last, and the one before it, while the last is not agreed on. */
@@ -90,6 +103,24 @@ void sc_call_on_reinvite_state(sc_call *self, pjsip_transaction *tsx, pjsip_even
 void sc_call_on_ack(sc_call *self, const pjsip_rx_data *rdata);
 /* The call is over: a re-INVITE of the peer's gets its final response (RFC 3261, section 15.1.2). */
 void sc_call_drop_proposal(sc_call *self);
+
+/* ---- invitation_timer.c ---------------------------------------------------------------------------------------- */
+
+/* Expires, Min-SE (u32 each), refresher (u8). */
+sc_session_timer sc_read_session_timer(sc_reader *reader);
+/* Before the INVITE is made, and on it. */
+pj_status_t sc_call_ask_for_timer(pjsip_inv_session *inv, const sc_session_timer *timer);
+void sc_call_ask_for_refresher(pjsip_tx_data *invite, const sc_session_timer *timer);
+/* False: it asks for less than RFC 4028 allows, and gets a 422. */
+bool sc_timer_is_acceptable(const pjsip_rx_data *rdata);
+void sc_timer_refuse(pjsip_rx_data *rdata);
+void sc_call_note_timer(sc_call *self, const pjsip_rx_data *rdata);
+/* Before the 2xx is made. */
+pj_status_t sc_call_answer_timer(sc_call *self, const sc_session_timer *timer);
+/* Before pjsip looks at an INVITE or UPDATE within the call. */
+void sc_call_on_timer_request(sc_call *self, const pjsip_rx_data *rdata);
+/* The state of an INVITE or UPDATE that pjsip has sent by itself. */
+void sc_call_on_own_refresh(sc_call *self, const pjsip_transaction *tsx);
 
 /* ---- invitation_transfer.c ------------------------------------------------------------------------------------- */
 

@@ -99,12 +99,13 @@ static pj_status_t create_dialog(sc_reader *reader, pj_pool_t *pool, pjsip_dialo
 /* Under the dialog's lock. On failure `inv` is gone again. */
 static pj_status_t send_invite(sc_call *self, pjsip_dialog *dlg, const pj_str_t *text, sc_reader *reader)
 {
+    sc_session_timer timer = sc_read_session_timer(reader);
     pjmedia_sdp_session *sdp;
     pjsip_inv_session *inv;
     pjsip_tx_data *tdata;
     pj_status_t status;
 
-    status = sc_sdp_parse(dlg->pool, text, &sdp);
+    status = reader->failed ? SC_EARGS : sc_sdp_parse(dlg->pool, text, &sdp);
     if (status == PJ_SUCCESS)
         status = pjsip_inv_create_uac(dlg, sdp, 0, &inv);
     if (status != PJ_SUCCESS)
@@ -114,8 +115,11 @@ static pj_status_t send_invite(sc_call *self, pjsip_dialog *dlg, const pj_str_t 
     sc_call_propose(self, text);
     sc_call_add_usages(dlg);
     self->listener = sc_listener_pin(dlg, NULL);
-    status = pjsip_inv_invite(inv, &tdata);
+    status = sc_call_ask_for_timer(inv, &timer);
+    if (status == PJ_SUCCESS)
+        status = pjsip_inv_invite(inv, &tdata);
     if (status == PJ_SUCCESS) {
+        sc_call_ask_for_refresher(tdata, &timer);
         status = sc_read_headers(reader, tdata->pool, tdata->msg);
         if (status != PJ_SUCCESS)
             pjsip_tx_data_dec_ref(tdata);

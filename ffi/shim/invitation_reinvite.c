@@ -150,8 +150,10 @@ static void on_own_state(sc_call *self, pjsip_transaction *tsx, pjsip_event *eve
             tell(self, STEP_SENT, 0, NULL, event);
         return;
     }
-    if (tsx != self->proposal_tsx)
+    if (tsx != self->proposal_tsx) {
+        sc_call_on_own_refresh(self, tsx);
         return;
+    }
     if (tsx->state == PJSIP_TSX_STATE_PROCEEDING && self->cancelled)
         limit_cancelled(tsx);
     if (tsx->state < PJSIP_TSX_STATE_COMPLETED)

@@ -65,6 +65,20 @@ void sc_call_cancel_offer(sc_call *self)
         pj_pool_reset(self->inv->pool_prov);
 }
 
+/* Whether the peer's o= line is the one before; keeps it. */
+static bool is_unchanged(sc_call *self)
+{
+    const pjmedia_sdp_session *remote;
+    bool same;
+
+    if (!self->inv->neg || pjmedia_sdp_neg_get_active_remote(self->inv->neg, &remote) != PJ_SUCCESS)
+        return false;
+    same = remote->origin.id == self->remote_id && remote->origin.version == self->remote_version;
+    self->remote_id = remote->origin.id;
+    self->remote_version = remote->origin.version;
+    return same;
+}
+
 void sc_call_on_media_update(pjsip_inv_session *inv, pj_status_t status)
 {
     sc_call *self = sc_call_of(inv);
@@ -76,8 +90,11 @@ void sc_call_on_media_update(pjsip_inv_session *inv, pj_status_t status)
     if (!self)
         return;
     self->negotiation = status;
-    if (self->refreshes)
+    if (status == PJ_SUCCESS && is_unchanged(self) && self->refreshes) {
+        self->refreshes = false;
         return;
+    }
+    self->refreshes = false;
     pool = sc_pool_create("sdp", 4096);
     if (status == PJ_SUCCESS && (!pool || !inv->neg))
         status = PJ_ENOMEM;
