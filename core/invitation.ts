@@ -36,6 +36,7 @@ import {
   readChange,
   readProposal,
   reasonText,
+  sdpAt,
   sdpOf,
   step,
 } from "./invitation_cause.ts";
@@ -190,7 +191,7 @@ export class Invitation implements NativeObject {
 
   /** The Contact that the peer gave last. */
   get remoteContactHeader(): FrozenContactHeader | null {
-    return this.#dialog?.remoteContact() ?? null;
+    return this.#dialog?.remoteContact ?? null;
   }
 
   /** The Call-ID, readable after the end too. */
@@ -210,7 +211,7 @@ export class Invitation implements NativeObject {
 
   /** What User-Agent or Server of the peer said. */
   get remoteUserAgent(): string | null {
-    return this.#dialog?.remoteUserAgent() ?? null;
+    return this.#dialog?.remoteUserAgent ?? null;
   }
 
   /** Where the peer's last message came from; a new object each time. */
@@ -261,7 +262,7 @@ export class Invitation implements NativeObject {
     dialog.toHeader = () => invite.toHeader;
     dialog.localContact = () => contactHeader;
     dialog.transport = invite.route.transport;
-    this.#offers.proposedLocal = () => invite.sdp;
+    this.#offers.proposedLocal = invite.sdp?.value ?? nothing;
     if (timeout !== null) this.#timer = setTimeout(() => this.#giveUp(), timeout * 1000);
     if (signal) {
       const abort = () => this[Symbol.dispose]();
@@ -313,10 +314,10 @@ export class Invitation implements NativeObject {
     if (code >= 200 && code < 300 && !sdp && !mayLackSdp) {
       throw new SIPCoreError("A 2xx needs sdp: the answer to the offer", "INVALID_STATE");
     }
-    const args = new Writer().text(reason ?? "").text(contactHeader?.body ?? "").text(sdp?.toString() ?? "");
+    const args = new Writer().text(reason ?? "").text(contactHeader?.body ?? "").text(sdp?.text ?? "");
     writeSessionTimer(writeHeaders(args, extraHeaders), sessionTimer);
     const proposed = this.#offers.proposedLocal;
-    if (sdp && !this.#hasAnswered) this.#offers.proposedLocal = () => sdp;
+    if (sdp && !this.#hasAnswered) this.#offers.proposedLocal = sdp.value;
     try {
       check(
         running().sc_invitation_answer(this.#serial, code, args.block, args.size),
@@ -368,7 +369,7 @@ export class Invitation implements NativeObject {
       );
     }
     const kind = sdp ? offer.GIVEN : options.sdp === null ? offer.NONE : offer.CURRENT;
-    const args = new Writer().u8(kind).text(contactHeader?.body ?? "").text(sdp?.toString() ?? "");
+    const args = new Writer().u8(kind).text(contactHeader?.body ?? "").text(sdp?.text ?? "");
     writeHeaders(args, extraHeaders);
     const status = running().sc_invitation_reinvite(this.#serial, args.block, args.size);
     if (status === errors.SC_EBUSY) {
@@ -381,7 +382,7 @@ export class Invitation implements NativeObject {
     this.#proposing = true;
     this.#cancellingProposal = false;
     if (contactHeader) this.#dialog!.localContact = () => contactHeader;
-    this.#offers.proposedLocal = kind === offer.CURRENT ? this.#offers.activeLocal : () => sdp;
+    this.#offers.proposedLocal = kind === offer.CURRENT ? this.#offers.activeLocal : sdp?.value ?? nothing;
   }
 
   /**
@@ -414,9 +415,9 @@ export class Invitation implements NativeObject {
     if (this.#serial === null || this.#ack !== "owed" || this.#ending) {
       throw new SIPCoreInvalidStateError("Could not send ACK: none waits for an answer", this.#state);
     }
-    const args = new Writer().text(answer.toString());
+    const args = new Writer().text(answer.text);
     const proposed = this.#offers.proposedLocal;
-    this.#offers.proposedLocal = () => answer;
+    this.#offers.proposedLocal = answer.value;
     try {
       check(running().sc_invitation_ack(this.#serial, args.block, args.size), "Could not send ACK");
     } catch (error) {
@@ -698,7 +699,6 @@ export class Invitation implements NativeObject {
     // A request within the dialog, ACK or BYE, says nothing new of the peer (RFC 3261, section 12.2).
     if (message && dialog.direction === "outgoing" && originator === "remote" && !message.isRequest) {
       dialog.learn(message);
-      dialog.learnTo(message);
     }
     switch (change.state) {
       case inv.CALLING:
@@ -714,7 +714,10 @@ export class Invitation implements NativeObject {
         if (!this.#ending) {
           clearTimeout(this.#timer);
           dialog.name();
-          if (dialog.direction === "outgoing" && !this.#offers.hasAgreed && !this.#offers.proposedLocal()) {
+          if (
+            dialog.direction === "outgoing" && !this.#offers.hasAgreed &&
+            this.#offers.proposedLocal === nothing
+          ) {
             this.#oweAck(message);
           }
           this.#became("connecting", change.cause, time);
@@ -981,7 +984,8 @@ export class Invitation implements NativeObject {
       const message = invitation.#heard(reader);
       if (message) {
         dialog.begin(message);
-        invitation.#offers.proposedRemote = lazy(() => sdpOf(message));
+        const [offset, size] = [reader.u32(), reader.u32()];
+        invitation.#offers.proposedRemote = lazy(() => size ? sdpAt(message, offset, size) : sdpOf(message));
       }
       invitation.#became("incoming", { ...noCause, originator: "remote", message }, time);
     });

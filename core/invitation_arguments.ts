@@ -18,6 +18,7 @@ import {
   FrozenToHeader,
 } from "./headers.ts";
 import type { InviteOptions, SessionTimer } from "./invitation_options.ts";
+import { lazy } from "./lazy.ts";
 import { type CheckedRoute, checkRoute } from "./route.ts";
 import { BaseSDPSession, FrozenSDPSession } from "./sdp_session.ts";
 import { checkTimeout } from "./timeout.ts";
@@ -31,7 +32,7 @@ export interface CheckedInvite {
   readonly routeHeader: FrozenRouteHeader;
   readonly route: CheckedRoute;
   readonly contactHeader: FrozenContactHeader | null;
-  readonly sdp: FrozenSDPSession | null;
+  readonly sdp: CheckedSDP | null;
   readonly credentials: FrozenCredentials | null;
   readonly extraHeaders: readonly BaseHeader[];
   readonly timeout: number | null;
@@ -98,9 +99,20 @@ export function checkInvite(options: InviteOptions): CheckedInvite {
   };
 }
 
-/** A description, copied. */
-export function checkSdp(sdp: unknown, argument: string): FrozenSDPSession {
-  return FrozenSDPSession.from(checkInstance(sdp, BaseSDPSession, argument));
+/** A description: as it was when it was given, whatever becomes of the object. */
+export interface CheckedSDP {
+  readonly text: string;
+  readonly value: () => FrozenSDPSession;
+}
+
+/** The text is the copy; what is parsed of it is seldom asked for. */
+export function checkSdp(sdp: unknown, argument: string): CheckedSDP {
+  const given = checkInstance(sdp, BaseSDPSession, argument);
+  const text = given.toString();
+  return {
+    text,
+    value: given instanceof FrozenSDPSession ? () => given : lazy(() => FrozenSDPSession.parse(text)),
+  };
 }
 
 /** A Contact, copied; null for none. */
@@ -118,7 +130,7 @@ export function writeInvite(args: Writer, invite: CheckedInvite, contactHeader: 
   const { requestUri, fromHeader, toHeader, route, sdp, credentials, extraHeaders } = invite;
   args.text(requestUri.toString())
     .text(addressOf(fromHeader)).text(fromHeader.body).text(addressOf(toHeader)).text(toHeader.body)
-    .text(contactHeader.body).text(route.body).text(route.tlsName).text(sdp?.toString() ?? "")
+    .text(contactHeader.body).text(route.body).text(route.tlsName).text(sdp?.text ?? "")
     .list(credentials ? [credentials] : [], (writer, one) => {
       writer.text(one.realm).text(one.username).text(one.password).u8(one.digest ? 1 : 0).text(
         one.algorithm,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import type { Reader } from "../ffi/wire.ts";
+import { decodeUtf8 } from "./body.ts";
 import type { InvitationOriginator, InvitationStateChange } from "./invitation_notifications.ts";
 import { type PeerMessage, readPeerMessage } from "./peer_message.ts";
 import { FrozenSDPSession } from "./sdp_session.ts";
@@ -95,6 +96,12 @@ export function readProposal(reader: Reader): NativeProposal {
 export function reasonText(message: SIPMessage | null): string | null {
   const reason = message?.headers.get("Reason");
   return reason && "text" in reason && typeof reason.text === "string" && reason.text ? reason.text : null;
+}
+
+/** The session description at a place in a message. */
+export function sdpAt(message: SIPMessage, offset: number, size: number): FrozenSDPSession | null {
+  const text = decodeUtf8(message.bytes.subarray(offset, offset + size));
+  return text === null ? null : FrozenSDPSession.tryParse(text);
 }
 
 /** The session description in a message, null when its body is something else. */

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-import type { BaseSIPURI, FrozenSIPURI, TransportName } from "./uri.ts";
 import { DialogID } from "./dialog_id.ts";
 import type { EndpointAddress } from "./endpoint_address.ts";
 import { type FrozenContactHeader, FrozenFromHeader, FrozenToHeader } from "./headers.ts";
@@ -7,38 +6,66 @@ import type { AddressOptions } from "./headers/address_header.ts";
 import { lazy } from "./lazy.ts";
 import type { PeerMessage } from "./peer_message.ts";
 import type { SIPMessage } from "./sip_message.ts";
+import type { BaseSIPURI, FrozenSIPURI, TransportName } from "./uri.ts";
 
 export const nothing = (): null => null;
+
+/** How many messages wait to be looked at; more would only hold memory. */
+const mostNews = 8;
 
 /** Who talks to whom in a call, as its messages tell it. What stands in them is parsed when somebody asks. */
 export class InvitationDialog {
   readonly direction: "incoming" | "outgoing";
   requestUri: () => FrozenSIPURI | null = nothing;
   fromHeader: () => FrozenFromHeader | null = nothing;
-  toHeader: () => FrozenToHeader | null = nothing;
   localContact: () => FrozenContactHeader | null = nothing;
-  remoteContact: () => FrozenContactHeader | null = nothing;
-  callId: string | null = null;
   localTag: string | null = null;
   remoteTag: () => string | null = nothing;
   transport: TransportName | null = null;
-  remoteUserAgent: () => string | null = nothing;
   peerAddress: EndpointAddress | null = null;
+  #callId: () => string | null = nothing;
+  #toHeader: () => FrozenToHeader | null = nothing;
+  #remoteContact: FrozenContactHeader | null = null;
+  #remoteUserAgent: string | null = null;
+  /** Messages of the peer's, the oldest first. */
+  #news: SIPMessage[] = [];
 
   constructor(direction: "incoming" | "outgoing") {
     this.direction = direction;
   }
 
+  get callId(): string | null {
+    return this.#callId();
+  }
+
   get id(): DialogID | null {
-    if (this.callId === null || this.localTag === null) return null;
-    return new DialogID(this.callId, this.localTag, this.remoteTag());
+    const { callId, localTag } = this;
+    return callId === null || localTag === null ? null : new DialogID(callId, localTag, this.remoteTag());
+  }
+
+  get toHeader(): () => FrozenToHeader | null {
+    this.#read();
+    return this.#toHeader;
+  }
+  set toHeader(toHeader: () => FrozenToHeader | null) {
+    this.#toHeader = toHeader;
+  }
+
+  get remoteContact(): FrozenContactHeader | null {
+    this.#read();
+    return this.#remoteContact;
+  }
+
+  get remoteUserAgent(): string | null {
+    this.#read();
+    return this.#remoteUserAgent;
   }
 
   /** Keeps where a message came from. */
   heard({ message, peerAddress, transport }: PeerMessage): SIPMessage | null {
     if (peerAddress) this.peerAddress = peerAddress;
     if (transport) this.transport = transport;
-    this.callId ??= message?.headers.text("Call-ID") ?? null;
+    if (message && this.#callId === nothing) this.#callId = lazy(() => message.headers.text("Call-ID"));
     return message;
   }
 
@@ -46,33 +73,42 @@ export class InvitationDialog {
   begin(message: SIPMessage): void {
     this.requestUri = () => message.requestUri;
     this.fromHeader = () => message.from;
-    this.toHeader = () => message.to;
+    this.#toHeader = () => message.to;
     this.remoteTag = () => message.from?.tag ?? null;
     this.learn(message);
   }
 
-  /** What the attributes take from a message of the peer's that may refresh them. */
+  /** A message of the peer's that may refresh what is known of it. */
   learn(message: SIPMessage): void {
-    const { headers } = message;
-    if (headers.has("Contact")) {
-      const before = this.remoteContact();
-      this.remoteContact = lazy(() => message.contact ?? before);
-    }
-    const agent = headers.text("User-Agent") ?? headers.text("Server");
-    if (agent !== null) this.remoteUserAgent = () => agent;
+    if (this.#news.push(message) >= mostNews) this.#read();
   }
 
-  /** A response to our INVITE names the peer's side of the dialog. */
-  learnTo(message: SIPMessage): void {
-    const before = this.toHeader();
-    this.toHeader = lazy(() => message.to ?? before);
+  #read(): void {
+    if (this.#news.length === 0) return;
+    const news = this.#news;
+    this.#news = [];
+    for (const message of news) {
+      const { headers } = message;
+      this.#remoteContact = message.contact ?? this.#remoteContact;
+      this.#remoteUserAgent = headers.text("User-Agent") ?? headers.text("Server") ?? this.#remoteUserAgent;
+      // A response to our INVITE names the peer's side of the dialog.
+      if (this.direction === "outgoing" && !message.isRequest) {
+        const { to } = message;
+        if (to) this.#toHeader = () => to;
+      }
+    }
   }
 
   /** The identity of ours carries the tag of the dialog. */
   name(): void {
-    const [from, to, tag] = [this.fromHeader, this.toHeader, this.localTag];
-    if (this.direction === "outgoing") this.fromHeader = lazy(() => tagged(FrozenFromHeader, from(), tag));
-    else this.toHeader = lazy(() => tagged(FrozenToHeader, to(), tag));
+    const { localTag } = this;
+    if (this.direction === "outgoing") {
+      const from = this.fromHeader;
+      this.fromHeader = lazy(() => tagged(FrozenFromHeader, from(), localTag));
+    } else {
+      const to = this.#toHeader;
+      this.#toHeader = lazy(() => tagged(FrozenToHeader, to(), localTag));
+    }
   }
 }
 

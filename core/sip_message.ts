@@ -34,6 +34,11 @@ export class SIPMessage {
     this.#bytes = bytes;
   }
 
+  /** The message as it came. */
+  get bytes(): Uint8Array {
+    return this.#bytes;
+  }
+
   get isRequest(): boolean {
     return this.#startLine.code === null;
   }

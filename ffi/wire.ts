@@ -90,6 +90,25 @@ export class Writer {
   }
 }
 
+/** Up to here a loop is faster than a decoder. */
+const shortText = 40;
+
+const shelfSize = 8 * 1024;
+let shelf: ArrayBuffer = new ArrayBuffer(shelfSize);
+let shelfUsed = 0;
+
+/** Small blocks share a buffer: one of its own for each costs more than what is in it. */
+function allocate(size: number): Uint8Array<ArrayBuffer> {
+  if (size > shelfSize / 4) return new Uint8Array(size);
+  if (shelfUsed + size > shelfSize) {
+    shelf = new ArrayBuffer(shelfSize);
+    shelfUsed = 0;
+  }
+  const block = new Uint8Array(shelf, shelfUsed, size);
+  shelfUsed += size;
+  return block;
+}
+
 /** Reads a record or an answer; text that is not UTF-8 keeps U+FFFD in the place of what is not. */
 export class Reader {
   readonly #view: DataView<ArrayBuffer>;
@@ -128,14 +147,34 @@ export class Reader {
   text(): string {
     const size = this.u32();
     const at = this.#take(size);
-    return size ? decoder.decode(new Uint8Array(this.#view.buffer, this.#view.byteOffset + at, size)) : "";
+    if (size === 0) return "";
+    return (size <= shortText ? this.#ascii(at, size) : null) ??
+      decoder.decode(new Uint8Array(this.#view.buffer, this.#view.byteOffset + at, size));
+  }
+
+  /** What a decoder takes longer for: a few letters. Null when they are not all ASCII. */
+  #ascii(at: number, size: number): string | null {
+    let text = "";
+    for (let index = at; index < at + size; index++) {
+      const code = this.#view.getUint8(index);
+      if (code > 0x7f) return null;
+      text += String.fromCharCode(code);
+    }
+    return text;
   }
 
   /** A copy: the buffer beneath is used again. */
   bytes(): Uint8Array<ArrayBuffer> {
     const size = this.u32();
     const at = this.#view.byteOffset + this.#take(size);
-    return new Uint8Array(this.#view.buffer.slice(at, at + size));
+    const copy = allocate(size);
+    copy.set(new Uint8Array(this.#view.buffer, at, size));
+    return copy;
+  }
+
+  /** Passes over text or bytes. */
+  skip(): void {
+    this.#take(this.u32());
   }
 
   /** Whether there is anything left to read. */

@@ -69,6 +69,18 @@ static bool supports_prack(const pjsip_msg *msg)
     return false;
 }
 
+/* Where in the message the offer stands (offset and size; 0, 0: nowhere, or in a part of the body). */
+static void record_sdp_place(sc_record *record, pjsip_rx_data *rdata)
+{
+    const pj_str_t body = pjsip_rdata_get_sdp_info(rdata)->body;
+    const char *start = rdata->msg_info.msg_buf;
+    bool plain = body.slen > 0 && rdata->msg_info.msg->body && body.ptr == rdata->msg_info.msg->body->data &&
+                 body.ptr >= start && body.ptr + body.slen <= start + rdata->msg_info.len;
+
+    sc_record_u32(record, plain ? (uint32_t)(body.ptr - start) : 0);
+    sc_record_u32(record, plain ? (uint32_t)body.slen : 0);
+}
+
 /* Under the dialog's lock. */
 static void announce(sc_call *self, const pj_str_t *contact, pjsip_rx_data *rdata)
 {
@@ -83,6 +95,7 @@ static void announce(sc_call *self, const pj_str_t *contact, pjsip_rx_data *rdat
     sc_record_str(&record, &self->inv->dlg->local.info->tag);
     sc_record_str(&record, contact);
     sc_record_rdata(&record, rdata);
+    record_sdp_place(&record, rdata);
     sc_record_push(&record, false);
 }
 

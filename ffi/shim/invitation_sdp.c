@@ -65,6 +65,30 @@ void sc_call_cancel_offer(sc_call *self)
         pj_pool_reset(self->inv->pool_prov);
 }
 
+/* A description as text: a usual one takes no memory but the stack's. */
+typedef struct {
+    char usual[2048];
+    char *longer;
+} sdp_text;
+
+static void record_sdp(sc_record *record, const pjmedia_sdp_session *sdp, sdp_text *text)
+{
+    int size = sdp ? pjmedia_sdp_print(sdp, text->usual, sizeof(text->usual)) : 0;
+    size_t capacity = sizeof(text->usual) * 4;
+
+    if (size >= 0) {
+        sc_record_bytes(record, text->usual, (size_t)size);
+        return;
+    }
+    /* pjmedia_sdp_print() tells that the buffer was too small, not how large it ought to be. */
+    for (; size < 0 && capacity <= PJSIP_MAX_PKT_LEN * 4; capacity *= 4) {
+        free(text->longer);
+        text->longer = malloc(capacity);
+        size = text->longer ? pjmedia_sdp_print(sdp, text->longer, capacity) : -1;
+    }
+    sc_record_bytes(record, text->longer, size > 0 ? (size_t)size : 0);
+}
+
 /* Whether the peer's o= line is the one before; keeps it. */
 static bool is_unchanged(sc_call *self)
 {
@@ -83,8 +107,7 @@ void sc_call_on_media_update(pjsip_inv_session *inv, pj_status_t status)
 {
     sc_call *self = sc_call_of(inv);
     const pjmedia_sdp_session *local = NULL, *remote = NULL;
-    pj_pool_t *pool;
-    pj_str_t text;
+    sdp_text local_text = { .longer = NULL }, remote_text = { .longer = NULL };
     sc_record record;
 
     if (!self)
@@ -95,9 +118,8 @@ void sc_call_on_media_update(pjsip_inv_session *inv, pj_status_t status)
         return;
     }
     self->refreshes = false;
-    pool = sc_pool_create("sdp", 4096);
-    if (status == PJ_SUCCESS && (!pool || !inv->neg))
-        status = PJ_ENOMEM;
+    if (status == PJ_SUCCESS && !inv->neg)
+        status = PJ_EBUG;
     if (status == PJ_SUCCESS)
         status = pjmedia_sdp_neg_get_active_local(inv->neg, &local);
     if (status == PJ_SUCCESS)
@@ -105,13 +127,11 @@ void sc_call_on_media_update(pjsip_inv_session *inv, pj_status_t status)
     settle(self, status == PJ_SUCCESS);
     sc_record_init(&record, SC_RECORD_INVITATION_SDP, self->object.serial);
     sc_record_i32(&record, status);
-    text = status == PJ_SUCCESS ? sc_sdp_print(pool, local) : (pj_str_t){ NULL, 0 };
-    sc_record_str(&record, &text);
-    text = status == PJ_SUCCESS ? sc_sdp_print(pool, remote) : (pj_str_t){ NULL, 0 };
-    sc_record_str(&record, &text);
+    record_sdp(&record, status == PJ_SUCCESS ? local : NULL, &local_text);
+    record_sdp(&record, status == PJ_SUCCESS ? remote : NULL, &remote_text);
     sc_record_push(&record, false);
-    if (pool)
-        pj_pool_release(pool);
+    free(local_text.longer);
+    free(remote_text.longer);
 }
 
 static void tell_refusal(sc_call *self)
