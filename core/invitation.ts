@@ -870,11 +870,9 @@ export class Invitation implements NativeObject {
 
   #negotiated(reader: Reader, time: Date): void {
     const status = reader.i32();
-    const localText = reader.text();
-    const remoteText = reader.text();
     if (this.#ending || this.#state === "disconnected") return;
     if (status === 0) {
-      const { local, remote } = this.#offers.agree(localText, remoteText);
+      const { local, remote } = this.#offers.agree(reader.bytes(), reader.bytes());
       post("SIPInvitationGotSDPUpdate", this, {
         succeeded: true,
         get localSdp() {

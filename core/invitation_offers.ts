@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+import { decodeText } from "./header_map.ts";
 import { nothing } from "./invitation_dialog.ts";
 import type { InvitationSDP } from "./invitation_options.ts";
 import { lazy } from "./lazy.ts";
@@ -32,13 +33,16 @@ export class InvitationOffers {
     };
   }
 
-  /** The texts are what PJSIP has negotiated. */
-  agree(local: string, remote: string): { local: () => FrozenSDPSession; remote: () => FrozenSDPSession } {
+  /** What PJSIP has negotiated, as it prints it. */
+  agree(
+    local: Uint8Array,
+    remote: Uint8Array,
+  ): { local: () => FrozenSDPSession; remote: () => FrozenSDPSession } {
     const proposed = this.proposedRemote;
     const agreed = {
-      local: lazy(() => FrozenSDPSession.parse(local)),
+      local: lazy(() => parse(local)),
       // As the peer wrote it, where we have that: PJSIP drops what it does not know.
-      remote: lazy(() => proposed() ?? FrozenSDPSession.parse(remote)),
+      remote: lazy(() => proposed() ?? parse(remote)),
     };
     this.withdraw();
     this.activeLocal = agreed.local;
@@ -52,4 +56,8 @@ export class InvitationOffers {
     this.proposedLocal = nothing;
     this.proposedRemote = nothing;
   }
+}
+
+function parse(text: Uint8Array): FrozenSDPSession {
+  return FrozenSDPSession.parse(decodeText(text));
 }

@@ -14,6 +14,8 @@ interface StartLine {
 
 const LF = 0x0a;
 const CR = 0x0d;
+const SP = 0x20;
+const TAB = 0x09;
 
 /** A SIP message as it stood on the wire. Nothing is decoded before it is asked for, and no bytes make it throw. */
 export class SIPMessage {
@@ -40,7 +42,7 @@ export class SIPMessage {
   }
 
   get isRequest(): boolean {
-    return this.#startLine.code === null;
+    return !beginsAsResponse(this.#bytes);
   }
 
   /** The method of a request, null for a response. */
@@ -131,6 +133,24 @@ export class SIPMessage {
   #split(): readonly [number, number, number, number] {
     return this.#sections ??= splitMessage(this.#bytes);
   }
+}
+
+const S = 0x53;
+const slash = 0x2f;
+
+/** Whether the start line is a response's, without decoding it: "SIP/", in letters of either case. */
+function beginsAsResponse(bytes: Uint8Array): boolean {
+  let at = 0;
+  while (bytes[at] === CR || bytes[at] === LF || bytes[at] === SP || bytes[at] === TAB) at++;
+  // No method has a slash in this place that is no version of SIP.
+  if ((bytes[at]! & 0xdf) !== S || bytes[at + 3] !== slash) return false;
+  return /^SIP\/[0-9.]+(?:[ \t\r\n]|$)/i.test(ascii(bytes, at, Math.min(bytes.length, at + 16)));
+}
+
+function ascii(bytes: Uint8Array, start: number, end: number): string {
+  let text = "";
+  for (let index = start; index < end; index++) text += String.fromCharCode(bytes[index]!);
+  return text;
 }
 
 function splitMessage(bytes: Uint8Array): readonly [number, number, number, number] {
