@@ -2,7 +2,7 @@
 import { records } from "../ffi/bindings/records.ts";
 import { LibraryError, type NativeLibrary, openLibrary } from "../ffi/library.ts";
 import { Pump } from "../ffi/pump.ts";
-import { cstring, readAnswer, type Reader, Writer } from "../ffi/wire.ts";
+import { argumentBlock, cstring, readAnswer, type Reader } from "../ffi/wire.ts";
 import { checkInstance, checkText } from "./check_argument.ts";
 import { hasListener, post, postException, setEngineSender, watchListeners } from "./dispatch.ts";
 import {
@@ -142,7 +142,7 @@ export class Engine {
     if (native.sc_attach() !== 0) {
       throw new SIPCoreError("Another isolate of this process uses the library", "LIBRARY_BUSY");
     }
-    const args = new Writer().text(options.ipAddress ?? "")
+    const args = argumentBlock().text(options.ipAddress ?? "")
       .i32(options.udpPort ?? -1).i32(options.tcpPort ?? -1).i32(options.tlsPort ?? -1).text(
         options.userAgent,
       )
@@ -336,7 +336,7 @@ export class Engine {
     const old: TLSOptions = { ...this.#options, tlsPort: this.#ports.tls };
     const changed = changeTLSOptions(old, options);
     checkTLSFiles(changed);
-    const args = writeTLSOptions(new Writer().i32(changed.tlsPort ?? -1), changed);
+    const args = writeTLSOptions(argumentBlock().i32(changed.tlsPort ?? -1), changed);
     const status = native.sc_transports_change_tls(args.block, args.size);
     const error = tlsError(status, statusText(status), changed);
     if (error) throw error;
@@ -442,7 +442,7 @@ export class Engine {
     const name = checkEventName(event, "event");
     const types = checkAcceptTypes(acceptTypes, "acceptTypes");
     if (this.#options.events.has(name)) throw new RangeError(`The event package ${name} is known already`);
-    const args = writeEvent(new Writer(), [name, types]);
+    const args = writeEvent(argumentBlock(), [name, types]);
     check(native.sc_events_add(args.block, args.size), `Could not add the event package ${name}`);
     this.#options = { ...this.#options, events: new Map([...this.#options.events, [name, types]]) };
   }
@@ -470,7 +470,7 @@ export class Engine {
   }
 
   #setIncomingEvents(incomingEvents: ReadonlySet<string>): void {
-    const args = new Writer().list(incomingEvents, (writer, event) => writer.text(event));
+    const args = argumentBlock().list(incomingEvents, (writer, event) => writer.text(event));
     check(running().sc_events_set_incoming(args.block, args.size), "Could not set the incoming events");
     this.#options = { ...this.#options, incomingEvents };
   }
@@ -497,7 +497,7 @@ export class Engine {
   }
 
   #setIncomingRequests(incomingRequests: ReadonlySet<string>): void {
-    const args = new Writer().list(incomingRequests, (writer, method) => writer.text(method));
+    const args = argumentBlock().list(incomingRequests, (writer, method) => writer.text(method));
     check(
       running().sc_engine_set_incoming_requests(args.block, args.size),
       "Could not set the incoming requests",
