@@ -5,6 +5,7 @@
  * @module
  */
 export { Engine } from "./core/engine.ts";
+export { resolve } from "./core/resolve.ts";
 export { type EngineOptions } from "./core/engine_options.ts";
 export { type TLSChanges, type TLSOptions, type TLSProtocol } from "./core/tls_options.ts";
 export { type EngineTransportCertificate, type EngineTransportConnection } from "./core/connection.ts";
