@@ -57,12 +57,19 @@ export interface NAPTRRecord {
 
 /** Asks; closing it leaves no question on its way. */
 export class Names implements Disposable {
-  readonly #asking: Set<() => void> = new Set();
+  /** One for all questions, so that it learns which server is silent. */
+  #resolver: Resolver | null = null;
   readonly #srv: Map<string, Promise<SRVRecord[]>> = new Map();
   readonly #addresses: Map<string, Promise<string[]>> = new Map();
   #hosts: Promise<HostsFile> | null = null;
   #closed = false;
   #failure: Error | null = null;
+  readonly #host: string;
+
+  /** @param host the one to be found. */
+  constructor(host: string) {
+    this.#host = host;
+  }
 
   /** Why the first question that had no answer had none; null: there was none. */
   get failure(): Error | null {
@@ -80,17 +87,14 @@ export class Names implements Disposable {
   }
 
   /**
-   * Whether a name is the system's own affair: one in its hosts file, or one without a dot, or that ends in ".local",
-   * for which it has a search list and multicast. Its addresses are known from then on.
+   * Whether a name is the system's own affair: one in its hosts file, or one without a dot, for which it has a search
+   * list. Its addresses are known from then on.
    */
   async isOwn(name: string): Promise<boolean> {
-    let found = (await this.#hostsFile()).addresses(name);
-    const own = found.length > 0 || /^[^.]+$|\.local(?:host)?$/i.test(name);
+    const pinned = (await this.#hostsFile()).addresses(name);
+    const own = pinned.length > 0 || /^[^.]+$|\.localhost$/i.test(name);
     if (own) {
-      if (found.length === 0) {
-        const entries = await this.#ask(() => lookup(name, { all: true }));
-        found = entries.toSorted((a, b) => a.family - b.family).map(({ address }) => address);
-      }
+      const found = pinned.length > 0 ? pinned : await this.#ofSystem(name);
       this.#addresses.set(name.toLowerCase(), Promise.resolve(plausible(found)));
     }
     return own;
@@ -106,8 +110,17 @@ export class Names implements Disposable {
         this.#ask((resolver) => resolver.resolve4(absolute(host))),
         this.#ask((resolver) => resolver.resolve6(absolute(host))),
       ]);
-      return families.flatMap(plausible);
+      const found = families.flatMap(plausible);
+      // Multicast (RFC 6762) knows such names, but of what a record names nobody but name servers is asked.
+      const multicast = found.length === 0 && host === this.#host && /\.local$/i.test(host);
+      return multicast ? plausible(await this.#ofSystem(host)) : found;
     });
+  }
+
+  /** What any program of the system finds, which cannot be cancelled. */
+  async #ofSystem(name: string): Promise<string[]> {
+    const found = await this.#ask(() => lookup(name, { all: true }));
+    return found.toSorted((a, b) => a.family - b.family).map(({ address }) => address);
   }
 
   #hostsFile(): Promise<HostsFile> {
@@ -117,19 +130,15 @@ export class Names implements Disposable {
   /** The answer; an empty one when there is none. */
   async #ask<T>(question: (resolver: Resolver) => Promise<T[]>): Promise<T[]> {
     if (this.#closed) return [];
-    const { servers, patience } = nameSettings;
+    const { patience } = nameSettings;
     const late = Promise.withResolvers<never>();
-    let cancel = (): void => {};
     const timer = setTimeout(() => {
       late.reject(new Error(`No answer within ${patience / 1000} s`));
-      cancel();
+      // The others began in the same moment.
+      this.#resolver?.cancel();
     }, patience);
     try {
-      const resolver = new Resolver(tries);
-      cancel = () => resolver.cancel();
-      this.#asking.add(cancel);
-      if (servers.length > 0) resolver.setServers(servers);
-      return await Promise.race([question(resolver), late.promise]);
+      return await Promise.race([question(this.#resolver ??= newResolver()), late.promise]);
     } catch (error) {
       const { code } = error as { code?: unknown };
       if (!NOTHING.test(String(code))) {
@@ -138,14 +147,19 @@ export class Names implements Disposable {
       return [];
     } finally {
       clearTimeout(timer);
-      this.#asking.delete(cancel);
     }
   }
 
   [Symbol.dispose](): void {
     this.#closed = true;
-    for (const cancel of this.#asking) cancel();
+    this.#resolver?.cancel();
   }
+}
+
+function newResolver(): Resolver {
+  const resolver = new Resolver(tries);
+  if (nameSettings.servers.length > 0) resolver.setServers(nameSettings.servers);
+  return resolver;
 }
 
 /** As many addresses as an honest answer has, and none that no host has. */

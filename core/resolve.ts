@@ -65,8 +65,9 @@ interface Place {
  *   records of UDP and TCP, else it is UDP.
  * - An IP address or a port in the URI leaves no question but that for the address. The parameter `maddr` takes the
  *   host's place.
- * - The system's own names are asked of the system, without NAPTR and SRV: those in its hosts file, those without a
- *   dot (`localhost`), those that end in ".local". For all others its name servers are asked, by absolute names.
+ * - The system's own names are asked of the system, without NAPTR and SRV: those in its hosts file and those without
+ *   a dot, such as `localhost`. For all others its name servers are asked, by absolute names, and where they know no
+ *   address of a name that ends in ".local", the system.
  * - Each of the three kinds of question waits 5 seconds at most, so that silent name servers take 15.
  *
  * Under Deno it wants `--allow-net`, and `--allow-read=/etc/hosts` for the hosts file.
@@ -98,7 +99,7 @@ export async function resolve(
   const abort = (): void => aborted.reject(signal!.reason);
   signal?.addEventListener("abort", abort, { once: true });
   // Leaving disposes of it, which cancels what is still on its way.
-  using names = new Names();
+  using names = new Names(target.host);
   try {
     const routes = await Promise.race([findRoutes(target, names), aborted.promise]);
     if (routes.length > 0) return routes;

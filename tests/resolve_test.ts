@@ -3,14 +3,18 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { isIP } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, it } from "node:test";
+import { afterEach, describe, it } from "node:test";
 import { assert, assertEquals, assertLess, assertMatch, assertRejects } from "@std/assert";
 import { delay } from "@std/async";
 import fc from "fast-check";
 import { nameSettings } from "../core/names.ts";
 import { orderRecords } from "../core/srv_record.ts";
-import { resolve, type RouteHeader, SIPCoreError, SIPURI } from "../mod.ts";
+import { Invitation, resolve, type RouteHeader, SIPCoreError, SIPURI } from "../mod.ts";
+import { startEngine, stopEngine } from "./support/engine_fixture.ts";
 import { NameServer, naptr, srv } from "./support/name_server.ts";
+import { Peer } from "./support/peer.ts";
+import { callPeer, inviteOptions } from "./support/peer_calls.ts";
+import { Story } from "./support/story.ts";
 
 /** The routes as they print, without what is the same in all. */
 function printed(routes: readonly RouteHeader[]): string[] {
@@ -471,6 +475,33 @@ describe("resolve()", () => {
     }
     const signal = {} as AbortSignal;
     await assertRejects(() => resolve(SIPURI.parse("sip:a.test"), { signal }), TypeError, "signal");
+  });
+});
+
+describe("resolve() and Invitation", () => {
+  afterEach(stopEngine);
+
+  it("routes lead a call past a server that is away", async () => {
+    await using server = await NameServer.open();
+    await using peer = await Peer.open();
+    server.set("example.test", {
+      NAPTR: [naptr("SIP+D2T", "_sip._tcp.example.test", 1), naptr("SIP+D2U", "_sip._udp.example.test", 2)],
+    });
+    // Nobody has this TCP port: the peer speaks UDP alone.
+    server.set("_sip._tcp.example.test", { SRV: [srv("a.example.test", peer.port)] });
+    server.set("_sip._udp.example.test", { SRV: [srv("a.example.test", peer.port)] });
+    server.set("a.example.test", { A: ["127.0.0.1"] });
+    await startEngine();
+    const requestUri = SIPURI.parse("sip:bob@example.test");
+    const [first, second] = await resolve(requestUri);
+    const away = new Story(new Invitation());
+    away.invitation.sendInvite(inviteOptions(peer.port, { requestUri, routeHeader: first! }));
+    assertEquals((await away.until("disconnected")).data.code, 503);
+    const { invite, story } = await callPeer(peer, { requestUri, routeHeader: second! });
+    assertEquals(invite.uri, "sip:bob@example.test");
+    assertEquals(invite.headers.has("route"), false);
+    peer.respond(invite, 486);
+    await story.end();
   });
 });
 
