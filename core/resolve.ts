@@ -68,7 +68,7 @@ interface Place {
  * - The system's own names are asked of the system, without NAPTR and SRV: those in its hosts file and those without
  *   a dot, such as `localhost`. For all others its name servers are asked, by absolute names, and where they know no
  *   address of a name that ends in ".local", the system.
- * - Each of the three kinds of question waits 5 seconds at most, so that silent name servers take 15.
+ * - Each of the three kinds of question waits 5 seconds at most: silent name servers take 15, for a ".local" name 20.
  *
  * Under Deno it wants `--allow-net`, and `--allow-read=/etc/hosts` for the hosts file.
  *
