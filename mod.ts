@@ -5,6 +5,7 @@
  * @module
  */
 export { Engine } from "./core/engine.ts";
+export { resolve } from "./core/resolve.ts";
 export { type EngineOptions } from "./core/engine_options.ts";
 export { type EventPackages } from "./core/event_packages.ts";
 export { type TLSChanges, type TLSOptions, type TLSProtocol } from "./core/tls_options.ts";

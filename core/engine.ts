@@ -522,7 +522,7 @@ export class Engine {
     const remote = cstring(route.address);
     const local = readAnswer((buffer, capacity) => native.sc_engine_local_address(remote, buffer, capacity));
     const uri = new SIPURI({
-      host: this.#options.ipAddress ?? (local?.text() || "127.0.0.1"),
+      host: this.#options.ipAddress ?? (local?.text() || (route.address.includes(":") ? "::1" : "127.0.0.1")),
       port,
       user: options.user ?? null,
     });

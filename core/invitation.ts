@@ -7,7 +7,6 @@ import { BaseCredentials, FrozenCredentials } from "./credentials.ts";
 import { DialogID } from "./dialog_id.ts";
 import { endSender, post } from "./dispatch.ts";
 import type { EndpointAddress } from "./endpoint_address.ts";
-import { Engine } from "./engine.ts";
 import { SIPCoreError, SIPCoreInvalidStateError } from "./errors.ts";
 import { checkExtraHeaders, checkUriHeaders, writeHeaders } from "./extra_headers.ts";
 import { emptyHeaderMap } from "./header_map.ts";
@@ -35,6 +34,7 @@ import { lazy } from "./lazy.ts";
 import type { NativeObject } from "./native_object.ts";
 import { notificationsOf } from "./notification.ts";
 import type { NotificationStream } from "./notification_stream.ts";
+import { ownContact } from "./own_contact.ts";
 import { type PeerMessage, readPeerMessage } from "./peer_message.ts";
 import { hold, onBirth, release } from "./registry.ts";
 import { checkRoute } from "./route.ts";
@@ -267,7 +267,7 @@ export class Invitation implements NativeObject {
     const native = running();
     const contactHeader = options.contactHeader
       ? FrozenContactHeader.from(checkInstance(options.contactHeader, BaseContactHeader, "contactHeader"))
-      : new FrozenContactHeader(new Engine().contactUri(routeHeader, { user: fromHeader.uri.user }));
+      : ownContact(requestUri, fromHeader, routeHeader);
     const args = argumentBlock().text(requestUri.toString())
       .text(addressOf(fromHeader)).text(fromHeader.body).text(addressOf(toHeader)).text(toHeader.body)
       .text(contactHeader.body).text(route.body).text(route.tlsName).text(sdp.toString())

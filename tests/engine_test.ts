@@ -413,6 +413,8 @@ describe("Engine", () => {
     await startEngine({ ipAddress: null });
     // Bound to all addresses: the one that packets to the route leave from.
     assertEquals(engine.contactUri(RouteHeader.to({ address: "127.0.0.1" })).host, "127.0.0.1");
+    // No packet leaves for an address that wants its interface named, nor does it get one of the other family.
+    assertEquals(engine.contactUri(RouteHeader.to({ address: "fe80::1" })).host, "::1");
     await stopEngine();
     const stopped = assertThrows(
       () => engine.contactUri(RouteHeader.to({ address: "127.0.0.1" })),
@@ -422,6 +424,11 @@ describe("Engine", () => {
     await startEngine({ ipAddress: "::1" });
     const six = engine.contactUri(RouteHeader.to({ address: "::1" }), { user: "me" });
     assertEquals(`${six}`, `sip:me@[::1]:${engine.udpPort}`);
+    const secure = engine.contactUri(RouteHeader.to({ address: "::1", transport: "tls", tlsName: "b.test" }));
+    assertEquals(`${secure}`, `sip:[::1]:${engine.tlsPort};transport=tls`);
+    engine.setTlsOptions({ localPort: null });
+    const tls = RouteHeader.to({ address: "::1", transport: "tls" });
+    assertThrows(() => engine.contactUri(tls), SIPCoreError, "tls");
   });
 
   it("Engine.userAgent stands in requests and responses, and changes while it runs", async () => {
