@@ -3,7 +3,7 @@ import { records } from "../ffi/bindings/records.ts";
 import { LibraryError, type NativeLibrary, openLibrary } from "../ffi/library.ts";
 import { Pump } from "../ffi/pump.ts";
 import { cstring, readAnswer, type Reader, Writer } from "../ffi/wire.ts";
-import { checkInstance, checkText } from "./check_argument.ts";
+import { checkInstance, checkInteger, checkText } from "./check_argument.ts";
 import {
   hasListener,
   post,
@@ -29,6 +29,7 @@ import { readCertificate, readConnection } from "./connection.ts";
 import type { EngineNotifications } from "./engine_notifications.ts";
 import { PJSIPError, SIPCoreError, SIPCoreInvalidStateError } from "./errors.ts";
 import { BaseRouteHeader } from "./headers.ts";
+import { NATDetections } from "./nat_detections.ts";
 import { notificationsOf } from "./notification.ts";
 import type { NotificationStream } from "./notification_stream.ts";
 import { transportName } from "./peer_message.ts";
@@ -45,6 +46,7 @@ import {
   type TLSProtocol,
   writeTLSOptions,
 } from "./tls_options.ts";
+import { checkHost } from "./uri_parser.ts";
 import { SIPURI, type TransportName } from "./uri.ts";
 
 /** How long `stop()` waits for answers to the BYEs and CANCELs that it sends, in milliseconds. */
@@ -82,6 +84,7 @@ export class Engine {
   #starting: Promise<void> | null = null;
   #stopping: Promise<void> | null = null;
   #ended: () => void = () => {};
+  readonly #detections = new NATDetections();
 
   constructor() {
     if (singleton) return singleton;
@@ -232,6 +235,7 @@ export class Engine {
     this.#native = this.#pump = null;
     this.#ports = noPorts;
     this.#availableCodecs = Object.freeze([]);
+    await this.#detections.end();
     this.#state = "stopped";
     post("SIPEngineDidEnd", this, {});
   }
@@ -511,21 +515,56 @@ export class Engine {
    * SIPCoreError when nothing is listened on for that transport.
    */
   contactUri(routeHeader: BaseRouteHeader, options: { user?: string | null } = {}): SIPURI {
-    const native = running();
+    running();
     const route = checkRoute(checkInstance(routeHeader, BaseRouteHeader, "routeHeader"));
     const port = this.#ports[route.transport];
     if (port === null) {
       throw new SIPCoreError(`Nothing is listened on for the transport ${route.transport}`, "INVALID_STATE");
     }
-    const remote = cstring(route.address);
-    const local = readAnswer((buffer, capacity) => native.sc_engine_local_address(remote, buffer, capacity));
+    const local = this.#localAddressTowards(route.address);
     const uri = new SIPURI({
-      host: this.#options.ipAddress ?? (local?.text() || "127.0.0.1"),
+      host: this.#options.ipAddress ?? (local || "127.0.0.1"),
       port,
       user: options.user ?? null,
     });
     uri.transport = route.transport;
     return uri;
+  }
+
+  /** Empty: there is no way to it. */
+  #localAddressTowards(remote: string): string {
+    const native = running();
+    const text = cstring(remote);
+    return readAnswer((buffer, capacity) => native.sc_engine_local_address(text, buffer, capacity))?.text() ??
+      "";
+  }
+
+  /**
+   * Finds the type of the NAT that this machine is behind, with the tests of RFC 3489, section 10.1. Every call is
+   * answered by exactly one SIPEngineDetectedNATType, within 10 seconds and in any order, also when the engine stops
+   * first. As many as wanted may run at a time.
+   *
+   * The server must have two addresses and answer from the other one when asked to (RFC 3489, RFC 5780). Only answers
+   * from its addresses to what was sent are believed. When nothing comes back at all the type is "Blocked". Under Deno
+   * this wants `--allow-net`.
+   *
+   * @param stunServerAddress an IP address or a name; with two kinds of addresses the kind of `ipAddress`, IPv4 first.
+   * @param options `userData` comes back with the answer.
+   * @throws TypeError, RangeError; SIPCoreInvalidStateError when the engine does not run.
+   */
+  detectNatType(
+    stunServerAddress: string,
+    options: { stunServerPort?: number; userData?: unknown } = {},
+  ): void {
+    const { stunServerPort = 3478, userData = null } = options;
+    running();
+    this.#detections.start({
+      host: checkHost(stunServerAddress, "stunServerAddress"),
+      port: checkInteger(stunServerPort, "stunServerPort", 1, 65535),
+      userData,
+      ipAddress: this.#options.ipAddress,
+      localAddressTowards: (remote) => this.#localAddressTowards(remote),
+    });
   }
 
   /** The stream of the engine's own notifications, all or those of the names given. */

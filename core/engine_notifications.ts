@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import type { EngineTransportCertificate, EngineTransportConnection } from "./connection.ts";
 import type { Engine } from "./engine.ts";
+import type { EngineNATDetection } from "./nat_detections.ts";
 import type { Note } from "./notification.ts";
 
 /** One line of PJSIP's log. */
@@ -91,4 +92,6 @@ export interface EngineNotifications {
     Engine,
     EngineTransportCertificate & { reason: string; certificateErrors: readonly string[] }
   >;
+  /** A call of `detectNatType()` is answered: `natType` when it succeeded, else `error`. */
+  SIPEngineDetectedNATType: Note<Engine, EngineNATDetection>;
 }
