@@ -25,6 +25,7 @@ import {
   kamailioUsers,
   skipWithoutKamailio,
 } from "./support/kamailio.ts";
+import { connectTLS } from "./support/openssl.ts";
 import { Peer } from "./support/peer.ts";
 import { header } from "./support/sip_text.ts";
 import { Story } from "./support/story.ts";
@@ -252,11 +253,19 @@ describe("Engine and TLS with Kamailio", { skip: skipWithoutKamailio || skipWith
     await using kamailio = await Kamailio.start({ certificate, tlsMethod: "TLSv1" });
     await using bob = await Peer.open();
     await kamailio.register(bob, "bob");
+    // It does speak it.
+    const old = ["-tls1", "-cipher", "DEFAULT@SECLEVEL=0", "-CAfile", certificates.caFile];
+    const client = connectTLS(kamailio.tlsPort, "", [...old, "-verify_return_error"]);
+    await client.line(/^verify return:1/, 5000);
+    await client.stop();
     await startVerifying();
     using connections = new Connections();
     const { data } = await call(kamailio, "bob", "tls", { tlsName: goodName }).until("disconnected");
     assertEquals(data.code, 503);
     await until(() => connections.told.length > 0, "the end of the connection");
-    assertEquals(connections.names(), ["DidDisconnect"]);
+    const [gone] = connections.told;
+    assert(gone?.name === "SIPEngineTransportDidDisconnect");
+    assertMatch(gone.data.reason, /version|protocol|alert/i);
+    assertEquals(bob.pending, []);
   });
 });
