@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import { Child } from "../../scripts/bench/child.ts";
 import { freePort } from "../../scripts/bench/port.ts";
 import { inPath } from "../../scripts/build/debian.ts";
@@ -12,6 +13,7 @@ import { authorization, type Challenge, readChallenge } from "./digest.ts";
 import { Peer, type PeerMessage, type RequestOptions } from "./peer.ts";
 import { header } from "./sip_text.ts";
 
+const program = inPath("kamailio");
 const modules = ["/usr/local/lib/kamailio/modules"]
   .concat(
     existsSync("/usr/lib") ? readdirSync("/usr/lib").map((name) => `/usr/lib/${name}/kamailio/modules`) : [],
@@ -25,7 +27,7 @@ const needed = [
 
 /** For the `skip` option of `describe` and `it`: false when all of Kamailio is there, else the reason. */
 export const skipWithoutKamailio: string | false =
-  inPath("kamailio") && inPath("sqlite3") && modules && needed.every(existsSync)
+  program && inPath("sqlite3") && modules && needed.every(existsSync)
     ? false
     : "no kamailio with its modules (Debian: kamailio kamailio-tls-modules kamailio-presence-modules " +
       "kamailio-sqlite-modules sqlite3)";
@@ -65,7 +67,7 @@ export class Kamailio implements AsyncDisposable {
     this.#folder = folder;
     this.port = port;
     this.tlsPort = tlsPort;
-    this.#child = new Child("Kamailio", "kamailio", [
+    this.#child = new Child("Kamailio", program!, [
       // In the foreground, all its files in the folder, no more memory than it needs.
       ...["-DD", "-E", "-f", join(folder, "kamailio.cfg"), "-Y", folder, "-w", folder, "-m", "64", "-M", "8"],
       ...(isTLS ? ["-A", "WITH_TLS"] : []),
@@ -183,7 +185,12 @@ export class Kamailio implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#child.stop();
+    // Asked to end while it works, its processes may wait for each other's locks for ever. It has nothing to save.
+    const children = childrenOf(this.#child.pid);
+    if (children.length === 0) await this.#child.stop();
+    this.#child.kill();
+    for (const child of children) kill(child);
+    await this.#child.ended.catch(() => {});
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }
@@ -192,5 +199,22 @@ async function finalAnswer(peer: Peer, cseqMethod: string): Promise<PeerMessage>
   for (;;) {
     const answer = await peer.next({ cseqMethod });
     if (answer.code !== null && answer.code >= 200) return answer;
+  }
+}
+
+/** None where the system does not tell. */
+function childrenOf(pid: number): number[] {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").match(/\d+/g)?.map(Number) ?? [];
+  } catch {
+    return [];
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It has gone with the others.
   }
 }
