@@ -74,8 +74,18 @@ export class Kamailio implements AsyncDisposable {
     ]);
   }
 
-  /** Starts it. Resolves when it answers. */
+  /** Starts it. Resolves when it answers. A port may have been taken meanwhile: it is tried three times. */
   static async start(options: KamailioOptions = {}): Promise<Kamailio> {
+    for (let tries = 1;; tries++) {
+      try {
+        return await Kamailio.#start(options);
+      } catch (error) {
+        if (tries === 3) throw error;
+      }
+    }
+  }
+
+  static async #start(options: KamailioOptions): Promise<Kamailio> {
     const { certificate, tlsMethod = "TLSv1.2+", algorithm = "MD5", nonceLifetime = 30, minExpires = 0 } =
       options;
     const folder = mkdtempSync(join(tmpdir(), "sipcore-kamailio-"));
@@ -121,13 +131,13 @@ export class Kamailio implements AsyncDisposable {
     await using peer = await Peer.open();
     let hasEnded = false;
     this.#child.ended.finally(() => hasEnded = true).catch(() => {});
-    for (let tries = 0;; tries++) {
+    for (let tries = 1;; tries++) {
       peer.request("OPTIONS", { uri: `sip:127.0.0.1:${this.port}` });
       try {
         await peer.next({ code: 200, timeoutMs: 100 });
         return;
       } catch (error) {
-        if (hasEnded || tries === 100) throw error;
+        if (hasEnded || tries === 30) throw error;
       }
     }
   }
