@@ -3,8 +3,15 @@ import { records } from "../ffi/bindings/records.ts";
 import { LibraryError, type NativeLibrary, openLibrary } from "../ffi/library.ts";
 import { Pump } from "../ffi/pump.ts";
 import { argumentBlock, cstring, readAnswer, type Reader } from "../ffi/wire.ts";
-import { checkInstance, checkText } from "./check_argument.ts";
-import { hasListener, post, postException, setEngineSender, watchListeners } from "./dispatch.ts";
+import { checkInstance, checkInteger, checkText } from "./check_argument.ts";
+import {
+  hasListener,
+  post,
+  postException,
+  postWarning,
+  setEngineSender,
+  watchListeners,
+} from "./dispatch.ts";
 import {
   checkCodecs,
   type CheckedOptions,
@@ -24,6 +31,7 @@ import { checkAcceptTypes, checkEventName, checkKnownEvent, writeEvent } from ".
 import { postEngineRecord } from "./engine_records.ts";
 import { PJSIPError, SIPCoreError, SIPCoreInvalidStateError } from "./errors.ts";
 import { BaseRouteHeader } from "./headers.ts";
+import { NATDetections } from "./nat_detections.ts";
 import { notificationsOf } from "./notification.ts";
 import type { NotificationStream } from "./notification_stream.ts";
 import { deliver, liveObjects, releaseAll, released } from "./registry.ts";
@@ -39,6 +47,7 @@ import {
   type TLSProtocol,
   writeTLSOptions,
 } from "./tls_options.ts";
+import { checkHost } from "./uri_parser.ts";
 import { SIPURI, type TransportName } from "./uri.ts";
 
 /** How long `stop()` waits for answers to the BYEs and CANCELs that it sends, in milliseconds. */
@@ -76,6 +85,7 @@ export class Engine {
   #starting: Promise<void> | null = null;
   #stopping: Promise<void> | null = null;
   #ended: () => void = () => {};
+  readonly #detections = new NATDetections();
 
   constructor() {
     if (singleton) return singleton;
@@ -228,6 +238,7 @@ export class Engine {
     this.#native = this.#pump = null;
     this.#ports = noPorts;
     this.#availableCodecs = Object.freeze([]);
+    await this.#detections.end();
     this.#state = "stopped";
     post("SIPEngineDidEnd", this, {});
   }
@@ -513,21 +524,56 @@ export class Engine {
    * SIPCoreError when nothing is listened on for that transport.
    */
   contactUri(routeHeader: BaseRouteHeader, options: { user?: string | null } = {}): SIPURI {
-    const native = running();
+    running();
     const route = checkRoute(checkInstance(routeHeader, BaseRouteHeader, "routeHeader"));
     const port = this.#ports[route.transport];
     if (port === null) {
       throw new SIPCoreError(`Nothing is listened on for the transport ${route.transport}`, "INVALID_STATE");
     }
-    const remote = cstring(route.address);
-    const local = readAnswer((buffer, capacity) => native.sc_engine_local_address(remote, buffer, capacity));
+    const local = this.#localAddressTowards(route.address);
     const uri = new SIPURI({
-      host: this.#options.ipAddress ?? (local?.text() || (route.address.includes(":") ? "::1" : "127.0.0.1")),
+      host: this.#options.ipAddress ?? (local || (route.address.includes(":") ? "::1" : "127.0.0.1")),
       port,
       user: options.user ?? null,
     });
     uri.transport = route.transport;
     return uri;
+  }
+
+  /** Empty: there is no way to it. */
+  #localAddressTowards(remote: string): string {
+    const native = running();
+    const text = cstring(remote);
+    return readAnswer((buffer, capacity) => native.sc_engine_local_address(text, buffer, capacity))?.text() ??
+      "";
+  }
+
+  /**
+   * Finds the type of the NAT that this machine is behind, with the tests of RFC 3489, section 10.1. Every call is
+   * answered by exactly one SIPEngineDetectedNATType, within 10 seconds and in any order, also when the engine stops
+   * first. As many as wanted may run at a time.
+   *
+   * The server must have two addresses and answer from the other one when asked to (RFC 3489, RFC 5780). Only answers
+   * from its addresses to what was sent are believed. When nothing comes back at all the type is "Blocked". Under Deno
+   * this wants `--allow-net`.
+   *
+   * @param stunServerAddress an IP address or a name; with two kinds of addresses the kind of `ipAddress`, IPv4 first.
+   * @param options `userData` comes back with the answer.
+   * @throws TypeError, RangeError; SIPCoreInvalidStateError when the engine does not run.
+   */
+  detectNatType(
+    stunServerAddress: string,
+    options: { stunServerPort?: number; userData?: unknown } = {},
+  ): void {
+    const { stunServerPort = 3478, userData = null } = options;
+    running();
+    this.#detections.start({
+      host: checkHost(stunServerAddress, "stunServerAddress"),
+      port: checkInteger(stunServerPort, "stunServerPort", 1, 65535),
+      userData,
+      ipAddress: this.#options.ipAddress,
+      localAddressTowards: (remote) => this.#localAddressTowards(remote),
+    });
   }
 
   /** The stream of the engine's own notifications, all or those of the names given. */

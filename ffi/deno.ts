@@ -4,7 +4,11 @@ import type { Bell, BellFunctions, Native, Runtime, SymbolTable, Word } from "./
 /** The part of Deno's API that this adapter uses, written out so that it also type-checks outside Deno. */
 interface DenoAPI {
   dlopen(path: string, symbols: Record<string, unknown>): { symbols: Record<string, unknown> };
-  permissions: { querySync(descriptor: { name: "env"; variable: string }): { state: string } };
+  permissions: {
+    querySync(
+      descriptor: { name: "env"; variable: string } | { name: "net"; host: string },
+    ): { state: string };
+  };
   env: { get(name: string): string | undefined };
 }
 
@@ -76,4 +80,10 @@ function environment(name: string): string | null {
   return deno.env.get(name) ?? null;
 }
 
-export const runtime: Runtime = { name: "deno", check() {}, open, onBell, environment };
+/** Binding without a grant throws where nobody can catch it, and ends the process. */
+function mayBind(address: string): boolean {
+  const host = `${address.includes(":") ? `[${address}]` : address}:0`;
+  return deno.permissions.querySync({ name: "net", host }).state === "granted";
+}
+
+export const runtime: Runtime = { name: "deno", check() {}, open, onBell, environment, mayBind };

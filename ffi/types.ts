@@ -74,6 +74,8 @@ export interface Runtime {
   onBell(native: BellFunctions, ring: () => void): Bell;
   /** The environment variable, or null when it is unset or may not be read without asking. */
   environment(name: string): string | null;
+  /** Whether a UDP socket of node:dgram may be bound to that IP address, without asking. */
+  mayBind(address: string): boolean;
 }
 
 /** The rows that a bell needs. */

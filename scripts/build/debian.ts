@@ -14,9 +14,9 @@ const EXTRA_PACKAGES: Record<Extra, readonly string[]> = {
   g729: ["libbcg729-dev"],
 };
 
-/** The path of a program, or undefined. */
+/** The path of a program, or undefined. Servers are found too: they are not in the PATH of every user. */
 export function inPath(program: string): string | undefined {
-  for (const folder of (process.env["PATH"] ?? "").split(delimiter)) {
+  for (const folder of [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin"]) {
     const path = join(folder, program);
     try {
       if (folder) {
