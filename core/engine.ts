@@ -4,14 +4,7 @@ import { LibraryError, type NativeLibrary, openLibrary } from "../ffi/library.ts
 import { Pump } from "../ffi/pump.ts";
 import { argumentBlock, cstring, readAnswer, type Reader } from "../ffi/wire.ts";
 import { checkInstance, checkInteger, checkText } from "./check_argument.ts";
-import {
-  hasListener,
-  post,
-  postException,
-  postWarning,
-  setEngineSender,
-  watchListeners,
-} from "./dispatch.ts";
+import { hasListener, post, postException, setEngineSender, watchListeners } from "./dispatch.ts";
 import {
   checkCodecs,
   type CheckedOptions,
