@@ -42,6 +42,7 @@ import {
 } from "./tls_options.ts";
 import { checkHost } from "./uri_parser.ts";
 import { SIPURI, type TransportName } from "./uri.ts";
+import { isAnyAddress } from "./uri_parser.ts";
 
 /** How long `stop()` waits for answers to the BYEs and CANCELs that it sends, in milliseconds. */
 const goodbyeTime = 500;
@@ -523,9 +524,11 @@ export class Engine {
     if (port === null) {
       throw new SIPCoreError(`Nothing is listened on for the transport ${route.transport}`, "INVALID_STATE");
     }
-    const local = this.#localAddressTowards(route.address);
+    const { ipAddress } = this.#options;
+    const bound = ipAddress === null || isAnyAddress(ipAddress) ? null : ipAddress;
+    const loopback = route.address.includes(":") ? "::1" : "127.0.0.1";
     const uri = new SIPURI({
-      host: this.#options.ipAddress ?? (local || (route.address.includes(":") ? "::1" : "127.0.0.1")),
+      host: bound ?? (this.#localAddressTowards(route.address) || loopback),
       port,
       user: options.user ?? null,
     });
