@@ -2,6 +2,7 @@
 import { audioMixer } from "./audio_mixer.ts";
 import { audioTransport } from "./audio_transport.ts";
 import { bell } from "./bell.ts";
+import { devices } from "./devices.ts";
 import { engine } from "./engine.ts";
 import { incomingRequest } from "./incoming_request.ts";
 import { invitation } from "./invitation.ts";
@@ -18,6 +19,7 @@ type Table =
   & typeof bell
   & typeof log
   & typeof engine
+  & typeof devices
   & typeof transports
   & typeof incomingRequest
   & typeof invitation
@@ -34,6 +36,7 @@ export const table: Table = {
   ...bell,
   ...log,
   ...engine,
+  ...devices,
   ...transports,
   ...incomingRequest,
   ...invitation,

@@ -103,7 +103,8 @@ double sc_pool_bytes(void)
 /* By the names that sc_thread_name() and pj_thread_create() give: the runtime has threads of its own beside them. */
 static bool is_ours(const char *task)
 {
-    static const char *const names[] = { "sc-sip", "sc-clock", "sc-bell", "media", "ev_thread" };
+    static const char *const names[] = { "sc-sip",    "sc-clock",        "sc-bell",        "media",
+                                         "ev_thread", "sc-devices", "alsasound_playb", "alsasound_captu" };
     char path[64], name[32] = "";
     unsigned i;
     FILE *file;

@@ -7,7 +7,7 @@ import { BuildFailure } from "./failure.ts";
 import type { Extra } from "./options.ts";
 import type { Report } from "./report.ts";
 
-const PACKAGES = ["build-essential", "pkg-config", "libssl-dev", "libgsm1-dev"];
+const PACKAGES = ["build-essential", "pkg-config", "libssl-dev", "libasound2-dev", "libgsm1-dev"];
 
 const EXTRA_PACKAGES: Record<Extra, readonly string[]> = {
   amr: ["libopencore-amrnb-dev", "libopencore-amrwb-dev", "libvo-amrwbenc-dev"],

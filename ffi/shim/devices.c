@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What sound devices there are. Finding out means to open each of them, so it is done when somebody asks, and again
+ * only when the files that make devices come and go have changed: ALSA's configuration and the nodes in /dev/snd.
+ * While changes are waited for, a thread looks at those files once a second.
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "devices.h"
+#include "internal.h"
+
+#define WATCH_SECONDS 1
+#define NODES "/dev/snd"
+
+typedef struct {
+    char *name;
+    bool input, output;
+} device;
+
+typedef struct {
+    const char *name; /* NULL: none */
+    uint32_t definition;
+} default_device;
+
+/* Under its mutex, also while looking: who asks meanwhile waits for the answer. */
+static struct {
+    pthread_mutex_t mutex;
+    device *list;
+    size_t count, capacity;
+    default_device input, output;
+    uint64_t print; /* of the files, as they were before the last look */
+    uint32_t number; /* of the list; 0: none yet */
+} seen = { .mutex = PTHREAD_MUTEX_INITIALIZER };
+
+static struct {
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    pthread_t thread;
+    bool started, on, ending;
+} watcher = { .mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
+
+/* ---- the files ------------------------------------------------------------------------------------------------------ */
+
+static void fold(uint64_t *print, uint64_t value)
+{
+    *print = (*print ^ value) * 1099511628211u;
+}
+
+static void fold_stat(uint64_t *print, const struct stat *info)
+{
+#ifdef __APPLE__
+    struct timespec changed = info->st_ctimespec;
+#else
+    struct timespec changed = info->st_ctim;
+#endif
+
+    fold(print, (uint64_t)info->st_ino);
+    fold(print, (uint64_t)info->st_size);
+    fold(print, (uint64_t)changed.tv_sec);
+    fold(print, (uint64_t)changed.tv_nsec);
+}
+
+static void fold_file(uint64_t *print, const char *path)
+{
+    struct stat info;
+
+    if (path[0] && !stat(path, &info))
+        fold_stat(print, &info);
+    else
+        fold(print, 1);
+}
+
+/* A device's node comes first and the right to open it some time later. The order is the folder's own. */
+static void fold_nodes(uint64_t *print)
+{
+    DIR *folder = opendir(NODES);
+    struct dirent *entry;
+    struct stat info;
+
+    while (folder && (entry = readdir(folder)))
+        if (entry->d_name[0] != '.' && !fstatat(dirfd(folder), entry->d_name, &info, 0))
+            fold_stat(print, &info);
+    if (folder)
+        closedir(folder);
+}
+
+/* The configuration as ALSA finds it: the files that ALSA_CONFIG_PATH names, or its own with what that reads. */
+static uint64_t print_of_files(void)
+{
+    const char *named = getenv("ALSA_CONFIG_PATH"), *home = getenv("HOME"), *settings = getenv("XDG_CONFIG_HOME");
+    uint64_t print = 14695981039346656037u;
+    char path[PATH_MAX];
+
+    for (; named && *named; named += *named == ':') {
+        size_t length = strcspn(named, ":");
+
+        snprintf(path, sizeof(path), "%.*s", (int)length, named);
+        fold_file(&print, path);
+        named += length;
+    }
+    fold_file(&print, "/usr/share/alsa/alsa.conf");
+    fold_file(&print, "/etc/alsa/conf.d");
+    fold_file(&print, "/etc/asound.conf");
+    snprintf(path, sizeof(path), "%s/.asoundrc", home ? home : "");
+    fold_file(&print, path);
+    if (settings)
+        snprintf(path, sizeof(path), "%s/alsa/asoundrc", settings);
+    else
+        snprintf(path, sizeof(path), "%s/.config/alsa/asoundrc", home ? home : "");
+    fold_file(&print, path);
+    fold_nodes(&print);
+    return print;
+}
+
+/* ---- looking ---------------------------------------------------------------------------------------------------------- */
+
+static void clear(void)
+{
+    while (seen.count)
+        free(seen.list[--seen.count].name);
+    seen.input = seen.output = (default_device){ NULL, 0 };
+}
+
+static void add(void *arg, const char *name, bool input, bool output)
+{
+    size_t i;
+
+    PJ_UNUSED_ARG(arg);
+    for (i = 0; i < seen.count; i++)
+        if (!strcmp(seen.list[i].name, name))
+            return;
+    if (seen.count == seen.capacity) {
+        size_t capacity = seen.capacity ? seen.capacity * 2 : 16;
+        device *list = realloc(seen.list, capacity * sizeof(*list));
+
+        if (!list)
+            return;
+        seen.list = list;
+        seen.capacity = capacity;
+    }
+    seen.list[seen.count].name = strdup(name);
+    if (!seen.list[seen.count].name)
+        return;
+    seen.list[seen.count].input = input;
+    seen.list[seen.count].output = output;
+    seen.count++;
+}
+
+/* What ALSA itself calls so, else the first. */
+static default_device default_of(bool input)
+{
+    default_device found = { NULL, 0 };
+    size_t i;
+
+    for (i = 0; i < seen.count; i++) {
+        if (!(input ? seen.list[i].input : seen.list[i].output))
+            continue;
+        if (!found.name || !strcmp(seen.list[i].name, "default"))
+            found.name = seen.list[i].name;
+    }
+    if (found.name)
+        found.definition = sc_alsa_definition(found.name, input);
+    return found;
+}
+
+/* Under the mutex. */
+static uint32_t look(void)
+{
+    uint64_t print = sc_alsa_load() ? print_of_files() : 0;
+
+    if (seen.number && print == seen.print)
+        return seen.number;
+    clear();
+    sc_alsa_each(add, NULL);
+    seen.input = default_of(true);
+    seen.output = default_of(false);
+    seen.print = print;
+    if (!++seen.number)
+        seen.number = 1;
+    return seen.number;
+}
+
+uint32_t sc_devices_look(void)
+{
+    uint32_t number;
+
+    if (!sc_enter())
+        return 0;
+    pthread_mutex_lock(&seen.mutex);
+    number = look();
+    pthread_mutex_unlock(&seen.mutex);
+    sc_leave();
+    return number;
+}
+
+static void write_text(sc_writer *writer, const char *text)
+{
+    sc_write_bytes(writer, text ? text : "", text ? strlen(text) : 0);
+}
+
+int32_t sc_devices_list(sc_buffer buffer, uint32_t capacity)
+{
+    sc_writer writer = sc_writer_init(buffer, capacity);
+    size_t i;
+
+    if (!sc_enter())
+        return 0;
+    pthread_mutex_lock(&seen.mutex);
+    write_text(&writer, seen.input.name);
+    sc_write_u32(&writer, seen.input.definition);
+    write_text(&writer, seen.output.name);
+    sc_write_u32(&writer, seen.output.definition);
+    sc_write_u32(&writer, (uint32_t)seen.count);
+    for (i = 0; i < seen.count; i++) {
+        write_text(&writer, seen.list[i].name);
+        sc_write_u32(&writer, (uint32_t)(seen.list[i].input | seen.list[i].output << 1));
+    }
+    pthread_mutex_unlock(&seen.mutex);
+    sc_leave();
+    return sc_writer_done(&writer);
+}
+
+/* ---- watching --------------------------------------------------------------------------------------------------------- */
+
+static void *watch_thread(void *arg)
+{
+    uint32_t told = 0, number;
+    struct timespec until;
+    sc_record record;
+
+    PJ_UNUSED_ARG(arg);
+    sc_thread_name("sc-devices");
+    sc_thread_register();
+    pthread_mutex_lock(&watcher.mutex);
+    while (!watcher.ending) {
+        if (!watcher.on) {
+            told = 0;
+            pthread_cond_wait(&watcher.changed, &watcher.mutex);
+            continue;
+        }
+        pthread_mutex_unlock(&watcher.mutex);
+        pthread_mutex_lock(&seen.mutex);
+        number = look();
+        pthread_mutex_unlock(&seen.mutex);
+        if (number != told) {
+            sc_record_init(&record, SC_RECORD_DEVICES, 0);
+            sc_record_push(&record, false);
+        }
+        told = number;
+        pthread_mutex_lock(&watcher.mutex);
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec += WATCH_SECONDS;
+        if (watcher.on && !watcher.ending)
+            pthread_cond_timedwait(&watcher.changed, &watcher.mutex, &until);
+    }
+    pthread_mutex_unlock(&watcher.mutex);
+    return NULL;
+}
+
+void sc_devices_watch(uint32_t on)
+{
+    if (!sc_enter())
+        return;
+    pthread_mutex_lock(&watcher.mutex);
+    watcher.on = on != 0;
+    /* Without ALSA there is nothing to wait for. */
+    if (watcher.on && !watcher.started && sc_alsa_load())
+        watcher.started = !pthread_create(&watcher.thread, NULL, watch_thread, NULL);
+    pthread_cond_signal(&watcher.changed);
+    pthread_mutex_unlock(&watcher.mutex);
+    sc_leave();
+}
+
+void sc_devices_end(void)
+{
+    bool started;
+
+    pthread_mutex_lock(&watcher.mutex);
+    started = watcher.started;
+    watcher.ending = true;
+    pthread_cond_signal(&watcher.changed);
+    pthread_mutex_unlock(&watcher.mutex);
+    if (started)
+        pthread_join(watcher.thread, NULL);
+    watcher.started = watcher.on = watcher.ending = false;
+    clear();
+    free(seen.list);
+    seen.list = NULL;
+    seen.capacity = 0;
+    /* The number goes on: no later list is taken for this one. */
+    seen.print = 0;
+    sc_alsa_forget();
+}
