@@ -249,22 +249,38 @@ static void keep_ours(snd_lib_error_handler_t handler)
 
 /* ---- streams -------------------------------------------------------------------------------------------------------- */
 
-static bool registered;
+/* pjmedia's audio subsystem, of this run of the engine. */
+static bool ready;
 
-void sc_alsa_forget(void)
+static pj_status_t get_ready(void)
 {
-    registered = false;
+    pj_status_t status;
+
+    if (ready)
+        return PJ_SUCCESS;
+    /* Its answer is about the devices of the back ends that it knows: there is none. */
+    pjmedia_aud_subsys_init(&sc_engine.cp.factory);
+    status = pjmedia_aud_register_factory(pjmedia_alsa_factory);
+    if (status == PJ_SUCCESS)
+        ready = true;
+    else
+        pjmedia_aud_subsys_shutdown();
+    return status;
+}
+
+void sc_alsa_end(void)
+{
+    if (ready)
+        pjmedia_aud_subsys_shutdown();
+    ready = false;
 }
 
 /* The back end's only device, under pjmedia's number for it. */
 static pj_status_t set_device(const char *name, pjmedia_aud_dev_index *id)
 {
     pjmedia_aud_dev_info info;
-    pj_status_t status = PJ_SUCCESS;
+    pj_status_t status = get_ready();
 
-    if (!registered)
-        status = pjmedia_aud_register_factory(pjmedia_alsa_factory);
-    registered = registered || status == PJ_SUCCESS;
     if (status == PJ_SUCCESS)
         status = pjmedia_aud_alsa_set_devices(NULL, 1, &name);
     if (status != PJ_SUCCESS)
@@ -310,7 +326,7 @@ uint32_t sc_alsa_definition(const char *name, bool input)
     return 0;
 }
 
-void sc_alsa_forget(void)
+void sc_alsa_end(void)
 {
 }
 

@@ -60,7 +60,7 @@ static pj_status_t open_device(sc_mixer *self, side *which, const char *name, sc
 {
     sc_sound_device_owner owner = { self->object.serial, self->rate, self->master, &self->echo };
 
-    return sc_sound_device_open(name, which->direction, &owner, device);
+    return sc_sound_device_open(name, which->direction, which->in_use, &owner, device);
 }
 
 static void put_device(side *which, sc_sound_device *device)
@@ -128,20 +128,18 @@ static void set_name(side *which, const char *name, sc_sound_device *device)
 static pj_status_t adjust_echo(sc_mixer *self, unsigned tail, bool renew)
 {
     bool wanted = tail && sc_sound_device_is_alive(self->input.device) && sc_sound_device_is_alive(self->output.device);
-    pjmedia_echo_state *state = NULL;
-    pj_status_t status = PJ_SUCCESS;
+    sc_echo_canceller *canceller = NULL;
 
-    if (wanted && !renew && self->echo.state && tail == self->echo_tail)
+    if (wanted && !renew && self->echo.canceller && tail == self->echo_tail)
         return PJ_SUCCESS;
     if (wanted) {
-        unsigned latency = sc_sound_device_latency(self->output.device) * 3 / 4;
+        unsigned latency = sc_sound_device_latency(self->output.device);
 
-        status = pjmedia_echo_create2(self->pool, self->rate, 1, self->rate / TICKS_PER_SECOND, tail, latency, 0,
-                                      &state);
+        canceller = sc_echo_canceller_create(self->pool, self->rate, tail, latency);
+        if (!canceller)
+            return PJ_ENOMEM;
     }
-    if (status != PJ_SUCCESS)
-        return status;
-    sc_echo_set(&self->echo, state);
+    sc_echo_set(&self->echo, canceller);
     self->echo_tail = tail;
     return PJ_SUCCESS;
 }

@@ -293,5 +293,5 @@ void sc_devices_end(void)
     seen.capacity = 0;
     /* The number goes on: no later list is taken for this one. */
     seen.print = 0;
-    sc_alsa_forget();
+    sc_alsa_end();
 }

@@ -292,8 +292,8 @@ uint32_t sc_alsa_definition(const char *name, bool input);
 /* In one direction, which `param` says; not for two threads at once. */
 pj_status_t sc_alsa_open(const char *name, pjmedia_aud_param *param, pjmedia_aud_rec_cb captured,
                          pjmedia_aud_play_cb play, void *arg, pjmedia_aud_stream **stream);
-/* pjmedia's media endpoint goes, and its audio subsystem with it. */
-void sc_alsa_forget(void);
+/* When the last stream is closed. */
+void sc_alsa_end(void);
 
 /* ---- devices.c -------------------------------------------------------------------------------------------------------- */
 
@@ -302,17 +302,23 @@ void sc_devices_end(void);
 
 /* ---- echo_canceller.c ------------------------------------------------------------------------------------------------- */
 
+typedef struct sc_echo_canceller sc_echo_canceller;
+
+/* `tail` and `latency`, that of the loudspeaker, in ms. NULL: no memory. */
+sc_echo_canceller *sc_echo_canceller_create(pj_pool_t *pool, unsigned rate, unsigned tail, unsigned latency);
+
 typedef struct {
     pthread_mutex_t mutex;
-    pjmedia_echo_state *state; /* NULL: off */
+    sc_echo_canceller *canceller; /* NULL: off */
 } sc_echo;
 
 void sc_echo_init(sc_echo *echo);
 void sc_echo_destroy(sc_echo *echo);
-/* Takes the state over and destroys the one before. */
-void sc_echo_set(sc_echo *echo, pjmedia_echo_state *state);
-void sc_echo_played(sc_echo *echo, int16_t *samples);
-/* Changes the samples. */
+/* Takes the canceller over and destroys the one before. */
+void sc_echo_set(sc_echo *echo, sc_echo_canceller *canceller);
+/* A frame goes to the loudspeaker. */
+void sc_echo_played(sc_echo *echo, const int16_t *samples);
+/* A frame has come from the microphone; its echo is taken out. */
 void sc_echo_captured(sc_echo *echo, int16_t *samples);
 
 /* ---- sound_device.c --------------------------------------------------------------------------------------------------- */
@@ -329,8 +335,8 @@ typedef struct {
     sc_echo *echo;
 } sc_sound_device_owner;
 
-/* PJMEDIA_DIR_CAPTURE or PJMEDIA_DIR_PLAYBACK. It runs from now on. */
-pj_status_t sc_sound_device_open(const char *name, pjmedia_dir direction, const sc_sound_device_owner *owner,
+/* PJMEDIA_DIR_CAPTURE or PJMEDIA_DIR_PLAYBACK. It runs from now on, or is only opened to see whether it can be. */
+pj_status_t sc_sound_device_open(const char *name, pjmedia_dir direction, bool run, const sc_sound_device_owner *owner,
                                  sc_sound_device **device);
 /* Waits for its thread: for a frame at most. NULL: nothing. */
 void sc_sound_device_close(sc_sound_device *device);

@@ -126,7 +126,7 @@ unsigned sc_sound_device_latency(sc_sound_device *self)
     return pjmedia_aud_stream_get_param(self->stream, &param) == PJ_SUCCESS ? param.output_latency_ms : 0;
 }
 
-static pj_status_t start(sc_sound_device *self, const char *name, pjmedia_dir direction)
+static pj_status_t start(sc_sound_device *self, const char *name, pjmedia_dir direction, bool run)
 {
     unsigned samples = self->owner.rate * FRAME_MS / 1000;
     pjmedia_aud_param param;
@@ -151,10 +151,10 @@ static pj_status_t start(sc_sound_device *self, const char *name, pjmedia_dir di
     if (direction == PJMEDIA_DIR_PLAYBACK)
         self->max_ahead += (int)(sc_sound_device_latency(self) / FRAME_MS);
     status = pjmedia_event_subscribe(NULL, on_event, self, self->stream);
-    return status == PJ_SUCCESS ? pjmedia_aud_stream_start(self->stream) : status;
+    return status == PJ_SUCCESS && run ? pjmedia_aud_stream_start(self->stream) : status;
 }
 
-pj_status_t sc_sound_device_open(const char *name, pjmedia_dir direction, const sc_sound_device_owner *owner,
+pj_status_t sc_sound_device_open(const char *name, pjmedia_dir direction, bool run, const sc_sound_device_owner *owner,
                                  sc_sound_device **device)
 {
     pthread_condattr_t attributes;
@@ -181,7 +181,7 @@ pj_status_t sc_sound_device_open(const char *name, pjmedia_dir direction, const 
 #endif
     pthread_cond_init(&self->ticked, &attributes);
     pthread_condattr_destroy(&attributes);
-    status = start(self, name, direction);
+    status = start(self, name, direction, run);
     if (status == PJ_SUCCESS)
         *device = self;
     else
