@@ -44,7 +44,9 @@ struct sc_sound_device {
 /* Called for each frame, in the device's thread. */
 static void keep_pace(sc_sound_device *self)
 {
+    static const struct timespec moment = { 0, 2000000 };
     struct timespec until;
+    bool closing;
 
     pthread_mutex_lock(&self->mutex);
     self->ahead++;
@@ -57,7 +59,11 @@ static void keep_pace(sc_sound_device *self)
             if (pthread_cond_timedwait(&self->ticked, &self->mutex, &until))
                 break;
     }
+    closing = self->closing;
     pthread_mutex_unlock(&self->mutex);
+    /* It is about to be told to end, and must not run free until then. */
+    if (closing)
+        nanosleep(&moment, NULL);
 }
 
 void sc_sound_device_tick(sc_sound_device *self)
@@ -66,9 +72,9 @@ void sc_sound_device_tick(sc_sound_device *self)
     self->ahead--;
     if (++self->ticks % TICKS_OF_DRIFT == 0)
         self->ahead--;
-    /* A slow card: the buffer shrinks by itself. */
-    if (self->ahead < 0)
-        self->ahead = 0;
+    /* What the buffer has dropped meanwhile nobody can take. */
+    if (self->ahead < -MAX_DELAY_MS / FRAME_MS)
+        self->ahead = -MAX_DELAY_MS / FRAME_MS;
     pthread_cond_signal(&self->ticked);
     pthread_mutex_unlock(&self->mutex);
 }
