@@ -15,6 +15,7 @@
 
 #define WATCH_SECONDS 1
 #define NODES "/dev/snd"
+#define MAX_FILES 16
 
 typedef struct {
     char *name;
@@ -68,7 +69,7 @@ static void fold_file(uint64_t *print, const char *path)
 {
     struct stat info;
 
-    if (path[0] && !stat(path, &info))
+    if (!stat(path, &info))
         fold_stat(print, &info);
     else
         fold(print, 1);
@@ -88,32 +89,61 @@ static void fold_nodes(uint64_t *print)
         closedir(folder);
 }
 
-/* The configuration as ALSA finds it: the files that ALSA_CONFIG_PATH names, or its own with what that reads. */
-static uint64_t print_of_files(void)
+static char files[MAX_FILES][PATH_MAX];
+static unsigned file_count;
+
+static void add_file(const char *folder, size_t length, const char *name)
+{
+    if (file_count < MAX_FILES &&
+        snprintf(files[file_count], PATH_MAX, "%.*s%s", (int)length, folder, name) < PATH_MAX)
+        file_count++;
+}
+
+/*
+ * The configuration as ALSA finds it: the files that ALSA_CONFIG_PATH names, or its own with what that reads. In
+ * JavaScript's thread, which alone changes the environment.
+ */
+static void find_files(void)
 {
     const char *named = getenv("ALSA_CONFIG_PATH"), *home = getenv("HOME"), *settings = getenv("XDG_CONFIG_HOME");
-    uint64_t print = 14695981039346656037u;
-    char path[PATH_MAX];
 
     for (; named && *named; named += *named == ':') {
         size_t length = strcspn(named, ":");
 
-        snprintf(path, sizeof(path), "%.*s", (int)length, named);
-        fold_file(&print, path);
+        add_file(named, length, "");
         named += length;
     }
-    fold_file(&print, "/usr/share/alsa/alsa.conf");
-    fold_file(&print, "/etc/alsa/conf.d");
-    fold_file(&print, "/etc/asound.conf");
-    snprintf(path, sizeof(path), "%s/.asoundrc", home ? home : "");
-    fold_file(&print, path);
+    add_file("/usr/share/alsa/alsa.conf", PATH_MAX, "");
+    add_file("/etc/alsa/conf.d", PATH_MAX, "");
+    add_file("/etc/asound.conf", PATH_MAX, "");
+    if (home)
+        add_file(home, PATH_MAX, "/.asoundrc");
     if (settings)
-        snprintf(path, sizeof(path), "%s/alsa/asoundrc", settings);
-    else
-        snprintf(path, sizeof(path), "%s/.config/alsa/asoundrc", home ? home : "");
-    fold_file(&print, path);
+        add_file(settings, PATH_MAX, "/alsa/asoundrc");
+    else if (home)
+        add_file(home, PATH_MAX, "/.config/alsa/asoundrc");
+}
+
+static uint64_t print_of_files(void)
+{
+    uint64_t print = 14695981039346656037u;
+    unsigned i;
+
+    for (i = 0; i < file_count; i++)
+        fold_file(&print, files[i]);
     fold_nodes(&print);
     return print;
+}
+
+/* Nothing on a machine without ALSA. */
+static bool is_ready(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    if (!sc_alsa_load())
+        return false;
+    pthread_once(&once, find_files);
+    return true;
 }
 
 /* ---- looking ---------------------------------------------------------------------------------------------------------- */
@@ -170,7 +200,7 @@ static default_device default_of(bool input)
 /* Under the mutex. */
 static uint32_t look(void)
 {
-    uint64_t print = sc_alsa_load() ? print_of_files() : 0;
+    uint64_t print = is_ready() ? print_of_files() : 0;
 
     if (seen.number && print == seen.print)
         return seen.number;
@@ -268,7 +298,7 @@ void sc_devices_watch(uint32_t on)
     pthread_mutex_lock(&watcher.mutex);
     watcher.on = on != 0;
     /* Without ALSA there is nothing to wait for. */
-    if (watcher.on && !watcher.started && sc_alsa_load())
+    if (watcher.on && !watcher.started && is_ready())
         watcher.started = !pthread_create(&watcher.thread, NULL, watch_thread, NULL);
     pthread_cond_signal(&watcher.changed);
     pthread_mutex_unlock(&watcher.mutex);

@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /** Sound devices without hardware: ALSA's file plug-in, in a configuration of the tests' own. */
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync, writeFileSync } from "node:fs";
+import { hasLibrary } from "../../scripts/test/peers.ts";
 import type { Sound } from "../../scripts/wav.ts";
 import { startProgram } from "./program.ts";
 
 /** For the `skip` option of `describe` and `it`. */
-export const skipWithoutAlsa: string | false = hasAlsa() ? false : "libasound.so.2 is not installed";
-
-function hasAlsa(): boolean {
-  const folders = ["/usr/lib", "/usr/lib64"].filter((folder) => existsSync(folder));
-  const all = folders.flatMap((folder) => [folder, ...readdirSync(folder).map((name) => join(folder, name))]);
-  return all.some((folder) => existsSync(join(folder, "libasound.so.2")));
-}
+export const skipWithoutAlsa: string | false = hasLibrary("libasound.so.2")
+  ? false
+  : "libasound.so.2 is not installed";
 
 /** A device: what is played to it goes to the file `plays`; what it hears comes from the file `hears`. */
 export interface AlsaDevice {

@@ -62,7 +62,7 @@ function record(mixer: AudioMixer, name: string): RecordingWaveFile {
 /** What is on its way to a device needs as long as its buffer holds. */
 const onTheWay = 400;
 
-const tasks: Record<string, () => Promise<void>> = {
+const tasks: Record<string, () => Promise<void> | void> = {
   /** Both directions at once; the devices are open just as long as they are connected. */
   async both() {
     const [sampleRate, ecTailLength] = options.map(Number) as [number, number];
@@ -82,7 +82,7 @@ const tasks: Record<string, () => Promise<void>> = {
     tell({ states, files: openFiles().filter((name) => name.startsWith(folder)) });
   },
 
-  async names() {
+  names() {
     const mixers = [
       new AudioMixer("system_default", "system_default"),
       new AudioMixer("no such device", "microphone"),
