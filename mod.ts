@@ -6,12 +6,14 @@
  */
 export { Engine } from "./core/engine.ts";
 export { type EngineOptions } from "./core/engine_options.ts";
+export { type EventPackages } from "./core/event_packages.ts";
 export { type TLSChanges, type TLSOptions, type TLSProtocol } from "./core/tls_options.ts";
 export { type EngineTransportCertificate, type EngineTransportConnection } from "./core/connection.ts";
 export { type Certificate } from "./core/certificate.ts";
 export {
   type EngineException,
   type EngineLogLine,
+  type EngineMessage,
   type EngineNotifications,
   type EngineSIPTrace,
   type EngineWarning,

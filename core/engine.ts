@@ -4,20 +4,14 @@ import { LibraryError, type NativeLibrary, openLibrary } from "../ffi/library.ts
 import { Pump } from "../ffi/pump.ts";
 import { cstring, readAnswer, type Reader, Writer } from "../ffi/wire.ts";
 import { checkInstance, checkText } from "./check_argument.ts";
-import {
-  hasListener,
-  post,
-  postException,
-  postWarning,
-  setEngineSender,
-  watchListeners,
-} from "./dispatch.ts";
+import { hasListener, post, postException, setEngineSender, watchListeners } from "./dispatch.ts";
 import {
   checkCodecs,
   type CheckedOptions,
   checkIncomingMethod,
   checkListeningPort,
   checkLogLevel,
+  checkMaxPendingRequests,
   checkOptions,
   checkRtpPortRange,
   checkTraceSip,
@@ -25,14 +19,14 @@ import {
   defaultStartOptions,
   type EngineOptions,
 } from "./engine_options.ts";
-import { readCertificate, readConnection } from "./connection.ts";
-import { devicesChanged, forgetDevices, knownDevices, watchDevices } from "./devices.ts";
+import { forgetDevices, knownDevices, watchDevices } from "./devices.ts";
 import type { EngineNotifications } from "./engine_notifications.ts";
+import { checkAcceptTypes, checkEventName, checkKnownEvent, writeEvent } from "./event_packages.ts";
+import { postEngineRecord } from "./engine_records.ts";
 import { PJSIPError, SIPCoreError, SIPCoreInvalidStateError } from "./errors.ts";
 import { BaseRouteHeader } from "./headers.ts";
 import { notificationsOf } from "./notification.ts";
 import type { NotificationStream } from "./notification_stream.ts";
-import { transportName } from "./peer_message.ts";
 import { deliver, liveObjects, releaseAll, released } from "./registry.ts";
 import { checkRoute } from "./route.ts";
 import { check, running, setRunning, statusText } from "./running.ts";
@@ -158,7 +152,9 @@ export class Engine {
       .u32(options.rtpPortRange[0]).u32(options.rtpPortRange[1])
       .list(options.incomingRequests, (writer, method) => writer.text(method))
       .u32(sipTimers.t1).u32(sipTimers.t2).u32(sipTimers.t4).u32(sipTimers.td);
-    writeTLSOptions(args, options);
+    writeTLSOptions(args, options).u32(options.maxPendingRequests).u8(options.detectSipLoops ? 1 : 0)
+      .list(options.events, writeEvent)
+      .list(options.incomingEvents, (writer, event) => writer.text(event));
     const status = native.sc_engine_start(args.block, args.size);
     if (status !== 0) {
       const step = readAnswer((buffer, capacity) => native.sc_engine_failed_step(buffer, capacity))?.text();
@@ -242,74 +238,9 @@ export class Engine {
 
   readonly #receive = (kind: number, serial: number, time: number, reader: Reader): void => {
     const timestamp = new Date(time);
-    switch (kind) {
-      case records.SC_RECORD_ENGINE_STOPPED:
-        this.#ended();
-        break;
-      case records.SC_RECORD_LOG:
-        this.#log(reader, timestamp);
-        break;
-      case records.SC_RECORD_TRACE:
-        this.#trace(reader, timestamp);
-        break;
-      case records.SC_RECORD_DROPPED: {
-        const count = reader.u32();
-        postWarning("log-dropped", count, `${count} lines of log and trace were dropped: they came too fast`);
-        break;
-      }
-      case records.SC_RECORD_TRANSPORT:
-        this.#connection(reader, timestamp);
-        break;
-      case records.SC_RECORD_CERTIFICATE:
-        this.#certificate(reader, timestamp);
-        break;
-      case records.SC_RECORD_DEVICES:
-        devicesChanged();
-        break;
-      default:
-        deliver(kind, serial, timestamp, reader);
-    }
+    if (kind === records.SC_RECORD_ENGINE_STOPPED) this.#ended();
+    else if (!postEngineRecord(this, kind, timestamp, reader)) deliver(kind, serial, timestamp, reader);
   };
-
-  #log(reader: Reader, timestamp: Date): void {
-    const level = reader.u32();
-    const [, sender = "", message = ""] = /^\s*(\S*)\s*([\s\S]*?)\s*$/.exec(reader.text()) ?? [];
-    post("SIPEngineLog", this, { sender, level, message }, { timestamp });
-  }
-
-  #trace(reader: Reader, timestamp: Date): void {
-    const received = reader.u8() === 1;
-    const transport = transportName(reader.text()) ?? "udp";
-    const local = { ip: reader.text(), port: reader.u32() };
-    const remote = { ip: reader.text(), port: reader.u32() };
-    const [source, destination] = received ? [remote, local] : [local, remote];
-    post("SIPEngineSIPTrace", this, {
-      received,
-      sourceIp: source.ip,
-      sourcePort: source.port,
-      destinationIp: destination.ip,
-      destinationPort: destination.port,
-      transport,
-      data: reader.text(),
-    }, { timestamp });
-  }
-
-  #connection(reader: Reader, timestamp: Date): void {
-    const { connected, connection, reason } = readConnection(reader);
-    if (connected) post("SIPEngineTransportDidConnect", this, connection, { timestamp });
-    else post("SIPEngineTransportDidDisconnect", this, { ...connection, reason }, { timestamp });
-  }
-
-  #certificate(reader: Reader, timestamp: Date): void {
-    const { refused, shown, errors } = readCertificate(reader);
-    if (refused) {
-      const data = { ...shown, reason: errors.join("; "), certificateErrors: errors };
-      post("SIPEngineTransportGotCertificateError", this, data, { timestamp });
-    } else {
-      const data = { ...shown, verified: shown.verifyStatus === 0 };
-      post("SIPEngineTransportDidVerifyCertificate", this, data, { timestamp });
-    }
-  }
 
   #applyListeners(): void {
     if (!this.#native) return;
@@ -449,6 +380,24 @@ export class Engine {
     this.#applyListeners();
   }
 
+  /** Whether requests that come in a circle, or twice, get 482. */
+  get detectSipLoops(): boolean {
+    return this.#options.detectSipLoops;
+  }
+
+  /** How many requests may wait for the program before others get 503. */
+  get maxPendingRequests(): number {
+    return this.#options.maxPendingRequests;
+  }
+  set maxPendingRequests(value: number) {
+    const maxPendingRequests = checkMaxPendingRequests(value);
+    if (this.#native) {
+      const status = this.#native.sc_engine_set_max_pending_requests(maxPendingRequests);
+      check(status, "Could not set maxPendingRequests");
+    }
+    this.#options = { ...this.#options, maxPendingRequests };
+  }
+
   /** First and last UDP port for RTP and RTCP; transports that are open keep theirs. */
   get rtpPortRange(): readonly [number, number] {
     return this.#options.rtpPortRange;
@@ -498,6 +447,56 @@ export class Engine {
   /** PJSIP's own version (`pj_get_version`). */
   get pjsipVersion(): string {
     return this.#pjsipVersion;
+  }
+
+  /** The event packages that are known, with their content types; empty while stopped. */
+  get events(): ReadonlyMap<string, readonly string[]> {
+    return new Map(this.#native ? this.#options.events : []);
+  }
+
+  /**
+   * Makes an event package known. It can neither be removed nor changed as long as the engine runs.
+   *
+   * @param acceptTypes the content types that its notifications may have.
+   * @throws TypeError for what is no name or no content type; RangeError for a package that is known; PJSIPError when
+   * all packages together have more than 31 content types; SIPCoreInvalidStateError when the engine does not run.
+   */
+  addEvent(event: string, acceptTypes: Iterable<string>): void {
+    const native = running();
+    const name = checkEventName(event, "event");
+    const types = checkAcceptTypes(acceptTypes, "acceptTypes");
+    if (this.#options.events.has(name)) throw new RangeError(`The event package ${name} is known already`);
+    const args = writeEvent(new Writer(), [name, types]);
+    check(native.sc_events_add(args.block, args.size), `Could not add the event package ${name}`);
+    this.#options = { ...this.#options, events: new Map([...this.#options.events, [name, types]]) };
+  }
+
+  /** The event packages of which subscriptions may come in; empty while stopped. */
+  get incomingEvents(): ReadonlySet<string> {
+    return new Set(this.#native ? this.#options.incomingEvents : []);
+  }
+
+  /** From now on subscriptions to this package may come in. Throws RangeError for one that is not in `events`. */
+  addIncomingEvent(event: string): void {
+    running();
+    const name = checkKnownEvent(event, this.#options.events, "event");
+    this.#setIncomingEvents(new Set([...this.#options.incomingEvents, name]));
+  }
+
+  /** From now on a SUBSCRIBE to this package gets 489. Throws RangeError for one that is not in `incomingEvents`. */
+  removeIncomingEvent(event: string): void {
+    running();
+    const events = new Set(this.#options.incomingEvents);
+    if (!events.delete(checkText(event, "event"))) {
+      throw new RangeError(`${event} is not among the incoming events`);
+    }
+    this.#setIncomingEvents(events);
+  }
+
+  #setIncomingEvents(incomingEvents: ReadonlySet<string>): void {
+    const args = new Writer().list(incomingEvents, (writer, event) => writer.text(event));
+    check(running().sc_events_set_incoming(args.block, args.size), "Could not set the incoming events");
+    this.#options = { ...this.#options, incomingEvents };
   }
 
   /** The methods of requests outside dialogs that become an IncomingRequest; empty while stopped. */

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+import type { Body } from "./body.ts";
 import type { EngineTransportCertificate, EngineTransportConnection } from "./connection.ts";
 import type { Engine } from "./engine.ts";
+import type { HeaderMap } from "./header_map.ts";
+import type { FrozenContentTypeHeader, FrozenFromHeader, FrozenToHeader } from "./headers.ts";
 import type { Note } from "./notification.ts";
+import type { FrozenSIPURI } from "./uri.ts";
 
 /** One line of PJSIP's log. */
 export interface EngineLogLine {
@@ -33,6 +37,20 @@ export interface EngineSIPTrace {
   transport: string;
   /** The whole message. */
   data: string;
+}
+
+/** A MESSAGE outside dialogs; the stack has answered it with 200. */
+export interface EngineMessage {
+  /** Null for what is no sip or sips URI. */
+  requestUri: FrozenSIPURI | null;
+  /** Null for a sender that is not named by a sip or sips URI; `headers` has it all the same. */
+  fromHeader: FrozenFromHeader | null;
+  /** Null for a receiver that is not named by a sip or sips URI. */
+  toHeader: FrozenToHeader | null;
+  contentType: FrozenContentTypeHeader | null;
+  headers: HeaderMap;
+  /** A string for text, else bytes; null for none. */
+  body: Body | null;
 }
 
 /** An exception that the core caught: a defect of an observer of the application, or of the core. */
@@ -76,6 +94,8 @@ export interface EngineNotifications {
   SIPEngineLog: Note<Engine, EngineLogLine>;
   /** A SIP message was sent or received; only while `traceSip` is on. */
   SIPEngineSIPTrace: Note<Engine, EngineSIPTrace>;
+  /** A MESSAGE came that `incomingRequests` does not name (RFC 3428). */
+  SIPEngineGotMessage: Note<Engine, EngineMessage>;
   /** An exception was caught. */
   SIPEngineGotException: Note<Engine, EngineException>;
   /** Something needs attention. */

@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import { checkBoolean, checkInteger, checkText } from "./check_argument.ts";
+import {
+  type CheckedEventPackages,
+  checkEvents,
+  checkIncomingEvents,
+  defaultEvents,
+  type EventPackages,
+} from "./event_packages.ts";
 import { checkTLSOptions, defaultTLSOptions, type TLSOptions } from "./tls_options.ts";
 import { isIPLiteral } from "./uri_parser.ts";
 import { version } from "./version.ts";
@@ -23,16 +30,29 @@ export interface EngineOptions extends TLSOptions {
   logLevel: number;
   /** Whether SIP messages become SIPEngineSIPTrace. Free while nobody listens. */
   traceSip: boolean;
+  /**
+   * Whether a request that we have sent ourselves and that has come back, or that has come already by another way, gets
+   * 482 (RFC 3261, sections 8.2.2.2 and 16.3). With it an engine cannot call itself.
+   */
+  detectSipLoops: boolean;
+  /** How many requests may wait for the program; beyond, and beyond 64 MiB, a 503 with Retry-After is sent. */
+  maxPendingRequests: number;
   /** First and last UDP port for RTP and RTCP. */
   rtpPortRange: readonly [number, number];
   /** Audio codecs in order of preference; what this build lacks is skipped. */
   codecs: readonly string[];
+  /** The event packages that are known, with their content types; given, they replace the default ones. */
+  events: EventPackages;
+  /** The event packages of which subscriptions may come in; other SUBSCRIBEs get 489. */
+  incomingEvents: Iterable<string>;
   /** The methods of requests outside dialogs that become an IncomingRequest. */
   incomingRequests: Iterable<string>;
 }
 
 /** The options as they are kept: copied and checked. */
 export interface CheckedOptions extends EngineOptions {
+  events: CheckedEventPackages;
+  incomingEvents: ReadonlySet<string>;
   incomingRequests: ReadonlySet<string>;
 }
 
@@ -45,8 +65,12 @@ export const defaultStartOptions: Readonly<CheckedOptions> = Object.freeze({
   userAgent: `sipcore-${version}-pjsip-2.17`,
   logLevel: 5,
   traceSip: false,
+  detectSipLoops: true,
+  maxPendingRequests: 10_000,
   rtpPortRange: Object.freeze([40000, 40100] as const),
   codecs: Object.freeze(["opus", "G722", "speex", "PCMU", "PCMA", "iLBC", "GSM"]),
+  events: defaultEvents,
+  incomingEvents: new Set<string>(),
   incomingRequests: new Set<string>(),
 });
 
@@ -70,6 +94,10 @@ export function checkUserAgent(value: unknown): string {
 
 export function checkLogLevel(value: unknown): number {
   return checkInteger(value, "logLevel", 0, 6);
+}
+
+export function checkMaxPendingRequests(value: unknown): number {
+  return checkInteger(value, "maxPendingRequests", 1, 1_000_000);
 }
 
 export function checkTraceSip(value: unknown): boolean {
@@ -139,6 +167,7 @@ export function checkOptions(options: Partial<EngineOptions>): CheckedOptions {
     throw new RangeError(`ipAddress must be an IP address, got "${given.ipAddress}"`);
   }
   if (given.ipAddress?.startsWith("[")) given.ipAddress = given.ipAddress.slice(1, -1);
+  const events = checkEvents(given.events);
   return {
     libraryPath: given.libraryPath,
     ipAddress: given.ipAddress,
@@ -148,8 +177,12 @@ export function checkOptions(options: Partial<EngineOptions>): CheckedOptions {
     userAgent: checkUserAgent(given.userAgent),
     logLevel: checkLogLevel(given.logLevel),
     traceSip: checkTraceSip(given.traceSip),
+    detectSipLoops: checkBoolean(given.detectSipLoops, "detectSipLoops"),
+    maxPendingRequests: checkMaxPendingRequests(given.maxPendingRequests),
     rtpPortRange: checkRtpPortRange(given.rtpPortRange),
     codecs: checkCodecs(given.codecs),
+    events,
+    incomingEvents: checkIncomingEvents(given.incomingEvents, events),
     incomingRequests: checkIncomingMethods(given.incomingRequests),
   };
 }

@@ -179,7 +179,9 @@ onBirth(records.SC_RECORD_INCOMING_REQUEST, (serial: number, timestamp: Date, re
     get requestUri() {
       return message?.requestUri ?? null;
     },
-    headers: message?.headers ?? emptyHeaderMap,
+    get headers() {
+      return message?.headers ?? emptyHeaderMap;
+    },
     get body() {
       return message?.body ?? null;
     },

@@ -2,7 +2,7 @@
 import { after, describe, it } from "node:test";
 import { assert, assertEquals, assertLess, assertLessOrEqual } from "@std/assert";
 import { openedLibrary } from "../ffi/library.ts";
-import { Engine, type Invitation } from "../mod.ts";
+import { Engine, type Invitation, NotificationCenter } from "../mod.ts";
 import type { Child } from "../scripts/bench/child.ts";
 import { median } from "../scripts/correlation.ts";
 import { answer, callPort, Calls } from "./support/calls.ts";
@@ -90,6 +90,52 @@ describe("Invitation while JavaScript is busy", () => {
     assertEquals(answered, count);
     await calls.until(() => calls.disconnected.size === count);
     assertEquals([calls.incoming.size, calls.connected.size], [count, count]);
+  });
+});
+
+describe("Engine while JavaScript is busy", () => {
+  after(stopEngine);
+
+  /** What came in while the program at work did nothing for `busy` ms, from the first message on. */
+  async function messagesWhileBusy(busy: number, count: number, rate: number): Promise<{
+    bodies: string[];
+    figures: Record<string, number>;
+  }> {
+    const { udpPort } = new Engine();
+    const bodies: string[] = [];
+    let refused = 0;
+    const center = new NotificationCenter();
+    using _messages = center.addObserver(({ data }) => {
+      if (bodies.push(String(data.body)) === 1) {
+        for (const end = performance.now() + busy; performance.now() < end;);
+      }
+    }, { name: "SIPEngineGotMessage" });
+    using _warnings = center.addObserver(({ data }) => {
+      if (data.kind === "overload") refused += data.count;
+    }, { name: "SIPEngineGotWarning" });
+    const figures = (await figuresOf(startProgram("messages", [udpPort!, count, rate]))).at(-1)!;
+    await until(
+      () => bodies.length === figures["accepted"] && refused === figures["refused"],
+      "the messages",
+    );
+    return { bodies, figures };
+  }
+
+  it("Engine gets every MESSAGE once and in order, 1,000 within 5 s of standing still", patient, async () => {
+    await startEngine({ tcpPort: null }, { t1: 0, t2: 0, t4: 0, td: 0 });
+    const { bodies, figures } = await messagesWhileBusy(5000, 1000, 200);
+    assertEquals(figures["accepted"], 1000);
+    assertLess(figures["slowest"]!, 500, "an answer waited for the program");
+    assertEquals(bodies, Array.from({ length: 1000 }, (_, index) => String(index + 1)));
+    await stopEngine();
+  });
+
+  it("Engine refuses MESSAGEs beyond what may wait, and loses none of the others", patient, async () => {
+    await startEngine({ tcpPort: null, maxPendingRequests: 50 });
+    const { bodies, figures } = await messagesWhileBusy(1000, 300, 600);
+    assertEquals(figures["accepted"]! + figures["refused"]!, 300);
+    assertLess(100, figures["refused"]!);
+    assertEquals(new Set(bodies).size, figures["accepted"]);
   });
 });
 

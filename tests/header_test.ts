@@ -132,6 +132,6 @@ describe("shim.h", () => {
     const declared = /^#define SC_ABI (\d+)$/m.exec(shim)?.[1];
     const source = readFileSync(join(ROOT, "ffi", "library.ts"), "utf8");
     assert(declared !== undefined);
-    assertEquals(/^const abi = (\d+);$/m.exec(source)?.[1], declared);
+    assertEquals(/^export const abi = (\d+);$/m.exec(source)?.[1], declared);
   });
 });

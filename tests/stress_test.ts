@@ -191,35 +191,6 @@ describe("Engine", () => {
   });
 });
 
-describe("Admission", () => {
-  after(stopEngine);
-
-  it("INVITE gets 503 beyond 4096 that nobody answers, until those have ended", async () => {
-    let uri = `sip:bob@127.0.0.1:${(await startEngine()).udpPort}`;
-    let waiting = 0;
-    using _observer = new NotificationCenter().addObserver(({ data }) => {
-      if (data.state === "incoming") waiting++;
-    }, { name: "SIPInvitationChangedState" });
-    {
-      await using peer = await Peer.open();
-      for (let count = 0; count < 4096; count += 64) {
-        for (let one = 0; one < 64; one++) peer.request("INVITE", { uri });
-        await until(() => waiting === count + 64, "The calls do not come in");
-      }
-      peer.request("INVITE", { uri });
-      assertGreater(Number(header(await peer.next({ code: 503 }), "Retry-After")), 0);
-      peer.request("OPTIONS", { uri });
-      await peer.next({ code: 200 });
-      assertEquals(waiting, 4096);
-    }
-    await stopEngine();
-    uri = `sip:bob@127.0.0.1:${(await startEngine()).udpPort}`;
-    await using peer = await Peer.open();
-    peer.request("INVITE", { uri });
-    await peer.next({ code: 100 });
-  });
-});
-
 describe("Under stress", () => {
   let engine: Engine;
   let folder = "";

@@ -12,5 +12,6 @@ export const engine = {
   sc_engine_set_rtp_ports: { args: ["u32", "u32"], result: "i32" },
   sc_engine_codecs: { args: ["buffer", "u32"], result: "i32" },
   sc_engine_audio_sdp: { args: ["text", "u32", "buffer", "u32"], result: "i32" },
+  sc_engine_set_max_pending_requests: { args: ["u32"], result: "i32" },
   sc_engine_set_incoming_requests: { args: ["bytes", "u32"], result: "i32" },
 } as const satisfies SymbolTable;

@@ -4,6 +4,7 @@ import { audioTransport } from "./audio_transport.ts";
 import { bell } from "./bell.ts";
 import { devices } from "./devices.ts";
 import { engine } from "./engine.ts";
+import { events } from "./events.ts";
 import { incomingRequest } from "./incoming_request.ts";
 import { invitation } from "./invitation.ts";
 import { library } from "./library.ts";
@@ -21,6 +22,7 @@ type Table =
   & typeof engine
   & typeof devices
   & typeof transports
+  & typeof events
   & typeof incomingRequest
   & typeof invitation
   & typeof audioMixer
@@ -38,6 +40,7 @@ export const table: Table = {
   ...engine,
   ...devices,
   ...transports,
+  ...events,
   ...incomingRequest,
   ...invitation,
   ...audioMixer,

@@ -1,42 +1,54 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What strangers can pile up is bounded: an INVITE or a request that waits for the program takes memory until it is
- * answered, and a program that is busy, or forgets to answer, must not be the way to fill the machine. Beyond the
- * limits they get a 503 before anything of them is kept. What belongs to a dialog always passes.
+ * What strangers can pile up is bounded: a request that waits for the program takes memory until it is answered (an
+ * INVITE 50 KB, most of it the dialog; another one 15 KB), and a program that is busy, or forgets to answer, must not
+ * be the way to fill the machine. Beyond the limits they get a 503 before anything of them is kept. What belongs to a
+ * dialog always passes.
  */
 #include "internal.h"
 
-/* 50 KB each, most of it the dialog. */
-#define MAX_INVITATIONS 4096
-/* 15 KB each. */
-#define MAX_REQUESTS 16384
 /* Bytes of records that JavaScript has not fetched. */
 #define MAX_BACKLOG (64u * 1024u * 1024u)
 #define RETRY_AFTER_SECONDS 5
 
-static atomic_uint invitations, requests;
+static atomic_uint limit, unanswered, refused;
 
-void sc_admission_enter(sc_kind kind)
+void sc_admission_enter(void)
 {
-    atomic_fetch_add(kind == SC_KIND_INVITATION ? &invitations : &requests, 1);
+    atomic_fetch_add(&unanswered, 1);
 }
 
-void sc_admission_leave(sc_kind kind)
+void sc_admission_leave(void)
 {
-    atomic_fetch_sub(kind == SC_KIND_INVITATION ? &invitations : &requests, 1);
+    atomic_fetch_sub(&unanswered, 1);
 }
 
-static bool is_full(const pjsip_method *method)
+void sc_admission_limit(unsigned requests)
 {
-    if (method->id == PJSIP_INVITE_METHOD) {
-        if (atomic_load(&invitations) >= MAX_INVITATIONS)
-            return true;
-    } else if (!sc_incoming_request_wants(method)) {
-        return false; /* the stack answers by itself */
-    } else if (atomic_load(&requests) >= MAX_REQUESTS) {
-        return true;
-    }
-    return sc_ring_size() > MAX_BACKLOG;
+    atomic_store(&limit, requests);
+}
+
+void sc_admission_report(void)
+{
+    unsigned count = atomic_exchange(&refused, 0);
+    sc_record record;
+
+    if (!count)
+        return;
+    sc_record_init(&record, SC_RECORD_OVERLOAD, 0);
+    sc_record_u32(&record, count);
+    sc_record_push(&record, false);
+}
+
+/* To the others the stack answers by itself. */
+static bool waits_for_program(const pjsip_method *method)
+{
+    return method->id == PJSIP_INVITE_METHOD || sc_is_message(method) || sc_incoming_request_wants(method);
+}
+
+static bool is_full(void)
+{
+    return atomic_load(&unanswered) + sc_ring_messages() >= atomic_load(&limit) || sc_ring_size() > MAX_BACKLOG;
 }
 
 static pj_bool_t on_rx_request(pjsip_rx_data *rdata)
@@ -45,8 +57,9 @@ static pj_bool_t on_rx_request(pjsip_rx_data *rdata)
     pjsip_hdr headers;
 
     if (rdata->msg_info.to->tag.slen || method->id == PJSIP_ACK_METHOD || method->id == PJSIP_CANCEL_METHOD ||
-        method->id == PJSIP_BYE_METHOD || !is_full(method))
+        method->id == PJSIP_BYE_METHOD || !waits_for_program(method) || !is_full())
         return PJ_FALSE;
+    atomic_fetch_add(&refused, 1);
     pj_list_init(&headers);
     pj_list_push_back(&headers, pjsip_retry_after_hdr_create(rdata->tp_info.pool, RETRY_AFTER_SECONDS));
     pjsip_endpt_respond_stateless(sc_engine.endpt, rdata, PJSIP_SC_SERVICE_UNAVAILABLE, NULL, &headers, NULL);

@@ -161,12 +161,58 @@ static void *poll_thread(void *arg)
         if (now.sec != swept.sec) {
             swept = now;
             sc_incoming_request_sweep();
+            sc_admission_report();
         }
     }
+    sc_admission_report();
     end_all();
     sc_record_init(&record, SC_RECORD_ENGINE_STOPPED, 0);
     sc_record_push(&record, false);
     return NULL;
+}
+
+typedef struct {
+    pj_status_t (*work)(void *arg);
+    void *arg;
+    pj_status_t status;
+    bool done;
+} errand;
+
+static pthread_mutex_t errand_mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t errand_done = PTHREAD_COND_INITIALIZER;
+
+static void run_errand(pj_timer_heap_t *heap, pj_timer_entry *entry)
+{
+    errand *self = entry->user_data;
+
+    PJ_UNUSED_ARG(heap);
+    self->status = self->work(self->arg);
+    pthread_mutex_lock(&errand_mutex);
+    self->done = true;
+    pthread_cond_signal(&errand_done);
+    pthread_mutex_unlock(&errand_mutex);
+}
+
+pj_status_t sc_on_poll_thread(pj_status_t (*work)(void *arg), void *arg)
+{
+    static const pj_time_val now = { 0, 0 };
+    errand self = { work, arg, PJ_SUCCESS, false };
+    pj_timer_entry timer;
+    pj_status_t status;
+
+    /* Only this thread sets it: the poll thread goes on for as long as we wait. */
+    if (atomic_load(&quitting))
+        return SC_EGONE;
+    pj_timer_entry_init(&timer, 0, &self, run_errand);
+    status = pjsip_endpt_schedule_timer(sc_engine.endpt, &timer, &now);
+    if (status != PJ_SUCCESS)
+        return status;
+    wake_poll_thread();
+    pthread_mutex_lock(&errand_mutex);
+    while (!self.done)
+        pthread_cond_wait(&errand_done, &errand_mutex);
+    pthread_mutex_unlock(&errand_mutex);
+    return self.status;
 }
 
 /* ---- start and stop ---------------------------------------------------------------------------------------------------- */
@@ -274,6 +320,8 @@ int32_t sc_engine_start(sc_bytes args, uint32_t size)
         timers[i] = sc_read_u32(&reader);
     STEP("read the options", reader.failed ? SC_EARGS : status);
     STEP("use the TLS options", sc_tls_set_options(&reader));
+    sc_admission_limit(sc_read_u32(&reader));
+    sc_core_detect_loops(sc_read_u8(&reader) != 0);
     set_timers(timers);
     atomic_store(&quitting, false);
     sc_ring_open();
@@ -300,6 +348,7 @@ int32_t sc_engine_start(sc_bytes args, uint32_t size)
     STEP("register the core", register_module(&sc_core_module));
     STEP("initialise 100rel", pjsip_100rel_init_module(sc_engine.endpt));
     STEP("initialise invitations", sc_invitation_init());
+    STEP("register the events", sc_events_init(&reader));
     STEP("set the user agent", sc_identity_set(&user_agent));
 
     STEP("create the media endpoint", pjmedia_endpt_create2(&sc_engine.cp.factory, NULL, 1, &sc_engine.media));
@@ -452,6 +501,15 @@ int32_t sc_engine_audio_sdp(sc_text address, uint32_t port, sc_buffer buffer, ui
         pj_pool_release(pool);
     sc_leave();
     return sc_writer_done(&writer);
+}
+
+int32_t sc_engine_set_max_pending_requests(uint32_t count)
+{
+    if (!sc_enter())
+        return SC_EGONE;
+    sc_admission_limit(count);
+    sc_leave();
+    return PJ_SUCCESS;
 }
 
 int32_t sc_engine_set_incoming_requests(sc_bytes args, uint32_t size)

@@ -14,48 +14,25 @@ typedef struct request {
     TAILQ_ENTRY(request) entry;
 } request;
 
-#define MAX_METHODS 32
-#define METHOD_SIZE 32
-
 static pthread_mutex_t waiting_mutex = PTHREAD_MUTEX_INITIALIZER;
 /* In order of arrival. Not pj_list, whose links must be the first members, where the object stands. */
 static TAILQ_HEAD(, request) waiting = TAILQ_HEAD_INITIALIZER(waiting);
 
-static pthread_rwlock_t methods_lock = PTHREAD_RWLOCK_INITIALIZER;
-static unsigned method_count;
-static char methods[MAX_METHODS][METHOD_SIZE];
+static sc_name_set methods = SC_NAME_SET_INITIALIZER;
 
 pj_status_t sc_incoming_request_methods(sc_reader *reader)
 {
-    uint32_t count = sc_read_u32(reader), i;
-    pj_status_t status = PJ_SUCCESS;
-
-    pthread_rwlock_wrlock(&methods_lock);
-    method_count = 0;
-    for (i = 0; i < count && !reader->failed; i++) {
-        pj_str_t name = sc_read_text(reader);
-
-        if (reader->failed || name.slen >= METHOD_SIZE || method_count == MAX_METHODS) {
-            status = SC_EARGS;
-            break;
-        }
-        memcpy(methods[method_count], name.ptr, (size_t)name.slen);
-        methods[method_count++][name.slen] = '\0';
-    }
-    pthread_rwlock_unlock(&methods_lock);
-    return reader->failed ? SC_EARGS : status;
+    return sc_name_set_read(&methods, reader);
 }
 
 bool sc_incoming_request_wants(const pjsip_method *method)
 {
-    bool found = false;
-    unsigned i;
+    return sc_name_set_has(&methods, &method->name);
+}
 
-    pthread_rwlock_rdlock(&methods_lock);
-    for (i = 0; i < method_count && !found; i++)
-        found = !pj_strcmp2(&method->name, methods[i]);
-    pthread_rwlock_unlock(&methods_lock);
-    return found;
+unsigned sc_incoming_request_list(pj_pool_t *pool, pj_str_t names[], unsigned capacity)
+{
+    return sc_name_set_copy(&methods, pool, names, capacity);
 }
 
 static void wait_for_answer(request *self)
@@ -66,7 +43,7 @@ static void wait_for_answer(request *self)
     pthread_mutex_lock(&waiting_mutex);
     TAILQ_INSERT_TAIL(&waiting, self, entry);
     self->waits = true;
-    sc_admission_enter(SC_KIND_INCOMING_REQUEST);
+    sc_admission_enter();
     pthread_mutex_unlock(&waiting_mutex);
 }
 
@@ -77,7 +54,7 @@ static void remove_waiting(request *self)
         return;
     TAILQ_REMOVE(&waiting, self, entry);
     self->waits = false;
-    sc_admission_leave(SC_KIND_INCOMING_REQUEST);
+    sc_admission_leave();
 }
 
 static void leave_waiting(request *self)

@@ -8,6 +8,7 @@
 #include <pjmedia.h>
 #include <pjmedia-codec.h>
 #include <pjsip.h>
+#include <pjsip_simple.h>
 #include <pjsip_ua.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -127,11 +128,32 @@ void sc_write_str(sc_writer *writer, const pj_str_t *text);
 /* The number of bytes written; negative: the size that is needed. */
 int32_t sc_writer_done(const sc_writer *writer);
 
+/* ---- name_set.c: names that one thread asks for while another changes them ------------------------------------- */
+
+#define SC_NAME_SET_MAX 64
+#define SC_NAME_SIZE 64
+
+typedef struct {
+    pthread_rwlock_t lock;
+    unsigned count;
+    char names[SC_NAME_SET_MAX][SC_NAME_SIZE];
+} sc_name_set;
+
+#define SC_NAME_SET_INITIALIZER { .lock = PTHREAD_RWLOCK_INITIALIZER }
+
+/* In place of what it holds: a list of text. */
+pj_status_t sc_name_set_read(sc_name_set *self, sc_reader *reader);
+bool sc_name_set_has(sc_name_set *self, const pj_str_t *name);
+/* Copies them into the pool; how many. */
+unsigned sc_name_set_copy(sc_name_set *self, pj_pool_t *pool, pj_str_t names[], unsigned capacity);
+
 /* ---- ring.c ------------------------------------------------------------------------------------------------------ */
 
 void sc_ring_push(const sc_record *record, bool droppable);
 /* Bytes that wait to be drained. */
 size_t sc_ring_size(void);
+/* Records of SC_RECORD_MESSAGE among them. */
+unsigned sc_ring_messages(void);
 /* The number of the present run, for sc_ring_wait(). */
 uint32_t sc_ring_run(void);
 /* Blocks until there is something new to drain, or until that run is over; false then. `seen` is the caller's own. */
@@ -219,8 +241,19 @@ bool sc_tls_is_named(const pj_str_t *pem, const pj_str_t *name);
 extern pjsip_module sc_admission_module;
 
 /* An invitation or a request that came in waits for its answer, and waits no more. */
-void sc_admission_enter(sc_kind kind);
-void sc_admission_leave(sc_kind kind);
+void sc_admission_enter(void);
+void sc_admission_leave(void);
+void sc_admission_limit(unsigned requests);
+/* Tells how many were refused since the last time, if any were. */
+void sc_admission_report(void);
+
+/* ---- events.c: the event packages ------------------------------------------------------------------------------ */
+
+/* After the endpoint's other modules: the packages (list of name and list of content types), then the incoming ones. */
+pj_status_t sc_events_init(sc_reader *reader);
+void sc_events_on_subscribe(pjsip_rx_data *rdata);
+/* Allow-Events; NULL when no package is known. */
+const pjsip_hdr *sc_events_allowed(void);
 
 /* ---- engine.c ---------------------------------------------------------------------------------------------------- */
 
@@ -239,8 +272,17 @@ extern pjsip_module sc_core_module;
 /* A pool of the endpoint's; NULL when memory is out (or a test says so). */
 pj_pool_t *sc_pool_create(const char *name, unsigned size);
 
-/* Allow in a 405; Allow, Accept and Supported in the 200 of an OPTIONS. */
+/* Does the work on the poll thread, between two messages, and waits for it. Of JavaScript's thread only. */
+pj_status_t sc_on_poll_thread(pj_status_t (*work)(void *arg), void *arg);
+
+/* ---- core_module.c ---------------------------------------------------------------------------------------------- */
+
+void sc_core_detect_loops(bool on);
+/* Allow in a 405; Allow, Accept, Supported and Allow-Events in the 200 of an OPTIONS. */
 void sc_add_capabilities(pjsip_tx_data *tdata);
+bool sc_is_message(const pjsip_method *method);
+/* Answers a request outside dialogs in a transaction of its own; headers may be NULL. */
+void sc_answer(pjsip_rx_data *rdata, int code, const pjsip_hdr *headers);
 
 /* ---- fork.c ------------------------------------------------------------------------------------------------------ */
 
@@ -256,6 +298,8 @@ void sc_invitation_on_invite(pjsip_rx_data *rdata);
 /* While the engine ends: no record of it any more. */
 void sc_invitation_abandon(void *object);
 bool sc_incoming_request_wants(const pjsip_method *method);
+/* Those methods, as sc_name_set_copy() gives them. */
+unsigned sc_incoming_request_list(pj_pool_t *pool, pj_str_t names[], unsigned capacity);
 void sc_incoming_request_on_request(pjsip_rx_data *rdata);
 /* Answers 500 to what waited too long for its answer. */
 void sc_incoming_request_sweep(void);

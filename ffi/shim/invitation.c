@@ -19,7 +19,7 @@ typedef struct {
 static void set_answered(invitation *self)
 {
     if (self->unanswered)
-        sc_admission_leave(SC_KIND_INVITATION);
+        sc_admission_leave();
     self->unanswered = false;
 }
 
@@ -258,7 +258,7 @@ void sc_invitation_on_invite(pjsip_rx_data *rdata)
     self->inv = inv;
     self->listener = sc_listener_pin(dlg, rdata->tp_info.transport);
     self->unanswered = true;
-    sc_admission_enter(SC_KIND_INVITATION);
+    sc_admission_enter();
     inv->mod_data[sc_core_module.id] = self;
     sc_object_add(self);
     sc_record_init(&record, SC_RECORD_INVITATION_INCOMING, self->object.serial);

@@ -29,6 +29,7 @@ static struct {
     pthread_cond_t due;
     chunk *head, *tail, *spare;
     size_t size;
+    unsigned messages; /* of SC_RECORD_MESSAGE among what waits */
     uint32_t dropped;
     uint32_t run; /* counts the openings: a waiter of an earlier run leaves */
     uint64_t rings; /* counts the times that the empty queue got its first record */
@@ -89,6 +90,7 @@ static void write_record(const sc_record *record, double time)
     }
     target->written += size;
     ring.size += size;
+    ring.messages += record->kind == SC_RECORD_MESSAGE;
 }
 
 void sc_ring_push(const sc_record *record, bool droppable)
@@ -140,13 +142,15 @@ int32_t sc_ring_drain(sc_buffer buffer, uint32_t capacity)
 
         /* The longest run of whole records that fits. */
         while (end < head->written) {
-            uint32_t size;
+            uint32_t size, kind;
 
             memcpy(&size, head->bytes + end, 4);
+            memcpy(&kind, head->bytes + end + 4, 4);
             if (copied + (end - at) + size > capacity) {
                 needed = size;
                 break;
             }
+            ring.messages -= kind == SC_RECORD_MESSAGE;
             end += size;
         }
         if (end > at) {
@@ -179,6 +183,16 @@ size_t sc_ring_size(void)
     size = ring.size;
     pthread_mutex_unlock(&ring.mutex);
     return size;
+}
+
+unsigned sc_ring_messages(void)
+{
+    unsigned messages;
+
+    pthread_mutex_lock(&ring.mutex);
+    messages = ring.messages;
+    pthread_mutex_unlock(&ring.mutex);
+    return messages;
 }
 
 uint32_t sc_ring_run(void)
@@ -228,6 +242,7 @@ void sc_ring_shut(void)
     free(ring.spare);
     ring.spare = NULL;
     ring.size = 0;
+    ring.messages = 0;
     ring.dropped = 0;
     pthread_cond_broadcast(&ring.due);
     pthread_mutex_unlock(&ring.mutex);

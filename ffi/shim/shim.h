@@ -14,7 +14,7 @@
 #define SC_API __attribute__((visibility("default")))
 
 /* Raised whenever a row, a record or an argument block changes its form. */
-#define SC_ABI 3
+#define SC_ABI 4
 
 /* A NUL-terminated UTF-8 string, valid during the call. */
 typedef const char *sc_text;
@@ -51,7 +51,9 @@ enum sc_record_kind {
     SC_RECORD_DROPPED = 4,
     SC_RECORD_TRANSPORT = 5,
     SC_RECORD_CERTIFICATE = 6,
-    SC_RECORD_DEVICES = 7,
+    SC_RECORD_MESSAGE = 7,
+    SC_RECORD_OVERLOAD = 8,
+    SC_RECORD_DEVICES = 12,
     SC_RECORD_INCOMING_REQUEST = 16,
     SC_RECORD_INCOMING_REQUEST_EXPIRED = 17,
     SC_RECORD_INVITATION_INCOMING = 32,

@@ -22,6 +22,7 @@ export interface Wanted {
   readonly code?: number;
   /** The method in CSeq, to tell the 200 of one request from the 200 of another. */
   readonly cseqMethod?: string;
+  readonly callId?: string;
   /** 4000 when left out: less than a runner gives a test. */
   readonly timeoutMs?: number;
 }
@@ -84,15 +85,18 @@ function unique(): string {
 
 const withContact = /^(INVITE|UPDATE|SUBSCRIBE|NOTIFY|REFER)$/;
 
-function fits(message: PeerMessage, { method, code, cseqMethod }: Wanted): boolean {
-  return (method === undefined || message.method === method) &&
+function fits(message: PeerMessage, { method, code, cseqMethod, callId }: Wanted): boolean {
+  return (callId === undefined || header(message, "Call-ID") === callId) &&
+    (method === undefined || message.method === method) &&
     (code === undefined || message.code === code) &&
     (cseqMethod === undefined || cseqOf(message).method === cseqMethod);
 }
 
 /** The same for what is wanted, as the error that nothing came says it. */
-function words({ method, code, cseqMethod }: Wanted): string {
-  return [method, code, cseqMethod && `(${cseqMethod})`].filter(Boolean).join(" ") || "message";
+function words({ method, code, cseqMethod, callId }: Wanted): string {
+  return [method, code, cseqMethod && `(${cseqMethod})`, callId && `of ${callId}`].filter(Boolean).join(
+    " ",
+  ) || "message";
 }
 
 /**
