@@ -374,9 +374,9 @@ function describe(side: 0 | 1, devices: readonly (string | null)[]): string {
   return `The ${side === 0 ? "input" : "output"} device "${devices[side]}"`;
 }
 
-/** `failed`: 0: nothing, 1: the input device, 2: the output device, 3: something else. */
+/** `failed`: 0: nothing, 1: the input device, 2: the output device, 3: both, with the mixer. */
 function checkDevices(failed: number, devices: readonly (string | null)[]): void {
   if (failed === 0) return;
-  const what = failed === 3 ? "The echo canceller" : describe(failed === 1 ? 0 : 1, devices);
+  const what = failed === 3 ? "The sound devices" : describe(failed === 1 ? 0 : 1, devices);
   check(status[0]!, `${what} could not be opened`);
 }

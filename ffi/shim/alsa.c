@@ -59,6 +59,8 @@ static struct {
 } alsa;
 
 static bool have_alsa;
+/* Devices are looked for in one thread and opened in another: one of both at a time. */
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
 /* ---- the library --------------------------------------------------------------------------------------------------- */
 
@@ -109,12 +111,10 @@ static bool is_there(const char *name, snd_pcm_stream_t stream)
     return result >= 0 || result == -EBUSY || result == -EAGAIN;
 }
 
-void sc_alsa_each(void (*each)(void *arg, const char *name, bool input, bool output), void *arg)
+static void each_device(void (*each)(void *arg, const char *name, bool input, bool output), void *arg)
 {
     void **hints, **hint;
 
-    if (!sc_alsa_load())
-        return;
     /* Or else what is in the configuration's files stays what it was when they were first read. */
     alsa.snd_config_update_free_global();
     if (alsa.snd_device_name_hint(-1, "pcm", &hints) < 0)
@@ -132,6 +132,15 @@ void sc_alsa_each(void (*each)(void *arg, const char *name, bool input, bool out
         free(name);
     }
     alsa.snd_device_name_free_hint(hints);
+}
+
+void sc_alsa_each(void (*each)(void *arg, const char *name, bool input, bool output), void *arg)
+{
+    if (!sc_alsa_load())
+        return;
+    pthread_mutex_lock(&mutex);
+    each_device(each, arg);
+    pthread_mutex_unlock(&mutex);
 }
 
 static uint32_t hash_of(const char *text, size_t size)
@@ -299,10 +308,12 @@ pj_status_t sc_alsa_open(const char *name, pjmedia_aud_param *param, pjmedia_aud
     if (status != PJ_SUCCESS)
         return status;
     param->play_id = param->rec_id;
+    pthread_mutex_lock(&mutex);
     opening = name;
     refusal = 0;
     status = pjmedia_aud_stream_create(param, captured, play, arg, stream);
     opening = NULL;
+    pthread_mutex_unlock(&mutex);
     return status == PJMEDIA_EAUD_SYSERR && refusal ? PJ_STATUS_FROM_OS(-refusal) : status;
 }
 

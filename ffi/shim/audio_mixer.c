@@ -5,12 +5,11 @@
 #define TICKS_PER_SECOND 50
 /* pjmedia_conf_create() of 2.17 fails above, and then frees what it has not made yet. */
 #define MAX_SAMPLE_RATE 65535
-#define DEVICE_NAME_SIZE 256
 
 /* The input or the output. `device` changes only while the clock is held. */
 typedef struct {
     pjmedia_dir direction;
-    char name[DEVICE_NAME_SIZE]; /* empty: none */
+    char name[SC_DEVICE_NAME_SIZE]; /* empty: none */
     bool in_use;
     sc_sound_device *device; /* NULL: not open */
 } side;
@@ -124,24 +123,23 @@ static void set_name(side *which, const char *name, sc_sound_device *device)
         put_device(which, device);
 }
 
-/* The canceller works between two open devices; one whose tail stays the same goes on with what it has learnt. */
-static pj_status_t adjust_echo(sc_mixer *self, unsigned tail, bool renew)
+/*
+ * The canceller works between two open devices; one whose tail stays the same goes on with what it has learnt. Without
+ * memory for one the mixer goes on without.
+ */
+static void adjust_echo(sc_mixer *self, unsigned tail, bool renew)
 {
     bool wanted = tail && sc_sound_device_is_alive(self->input.device) && sc_sound_device_is_alive(self->output.device);
     sc_echo_canceller *canceller = NULL;
 
     if (wanted && !renew && self->echo.canceller && tail == self->echo_tail)
-        return PJ_SUCCESS;
-    if (wanted) {
-        unsigned latency = sc_sound_device_latency(self->output.device);
-
-        canceller = sc_echo_canceller_create(self->pool, self->rate, tail, latency);
-        if (!canceller)
-            return PJ_ENOMEM;
-    }
-    sc_echo_set(&self->echo, canceller);
+        return;
     self->echo_tail = tail;
-    return PJ_SUCCESS;
+    if (wanted)
+        canceller = sc_echo_canceller_create(self->pool, self->rate, tail, sc_sound_device_latency(self->output.device));
+    if (wanted && !canceller)
+        PJ_LOG(1, ("mixer", "No memory for the echo canceller"));
+    sc_echo_set(&self->echo, canceller);
 }
 
 static uint32_t set_devices(sc_mixer *self, sc_text input, sc_text output, unsigned tail, pj_status_t *status)
@@ -167,8 +165,8 @@ static uint32_t set_devices(sc_mixer *self, sc_text input, sc_text output, unsig
     renew = in || out;
     set_name(&self->input, input, in);
     set_name(&self->output, output, out);
-    *status = adjust_echo(self, tail, renew);
-    return *status == PJ_SUCCESS ? 0 : 3;
+    adjust_echo(self, tail, renew);
+    return 0;
 }
 
 static uint32_t use_devices(sc_mixer *self, bool input, bool output, pj_status_t *status)
@@ -183,8 +181,7 @@ static uint32_t use_devices(sc_mixer *self, bool input, bool output, pj_status_t
         *status = adjust(self, &self->output, output);
         failed = *status == PJ_SUCCESS ? 0 : 2;
     }
-    if (adjust_echo(self, self->echo_tail, in != self->input.device || out != self->output.device) != PJ_SUCCESS)
-        sc_echo_set(&self->echo, NULL);
+    adjust_echo(self, self->echo_tail, in != self->input.device || out != self->output.device);
     return failed;
 }
 
@@ -296,7 +293,7 @@ uint32_t sc_audio_mixer_set_devices(sc_audio_mixer mixer, sc_text input, sc_text
     pj_status_t result = SC_EGONE;
     uint32_t failed = 3;
 
-    if (!input || !output || strlen(input) >= DEVICE_NAME_SIZE || strlen(output) >= DEVICE_NAME_SIZE)
+    if (!input || !output || strlen(input) >= SC_DEVICE_NAME_SIZE || strlen(output) >= SC_DEVICE_NAME_SIZE)
         result = SC_EARGS;
     else
         WITH_MIXER(mixer, failed = set_devices(self, input, output, tail, &result));

@@ -15,7 +15,7 @@ SC_API int32_t sc_audio_mixer_set_volume(sc_audio_mixer mixer, uint32_t input, u
 /*
  * The devices from now on (empty: none), and the echo canceller's tail in ms (0: none). A new one is opened to see that
  * it works; on failure the old ones stay. The answer: 0, or 1 when the input device failed, 2 when the output device
- * did, 3 when it was neither.
+ * did, 3 when the mixer has ended.
  */
 SC_API uint32_t sc_audio_mixer_set_devices(sc_audio_mixer mixer, sc_text input, sc_text output, uint32_t tail,
                                            sc_status status);

@@ -160,6 +160,8 @@ static void add(void *arg, const char *name, bool input, bool output)
     size_t i;
 
     PJ_UNUSED_ARG(arg);
+    if (strlen(name) >= SC_DEVICE_NAME_SIZE)
+        return;
     for (i = 0; i < seen.count; i++)
         if (!strcmp(seen.list[i].name, name))
             return;

@@ -367,6 +367,8 @@ void sc_echo_captured(sc_echo *echo, int16_t *samples);
 
 /* ---- sound_device.c --------------------------------------------------------------------------------------------------- */
 
+/* Longer names, with their NUL, are nobody's. */
+#define SC_DEVICE_NAME_SIZE 256
 /* ALSA converts from and to no lower rate. */
 #define SC_SOUND_DEVICE_MIN_RATE 4000
 

@@ -124,7 +124,7 @@ const tasks: Record<string, () => Promise<void> | void> = {
 
   /** What cannot be opened: at the construction, at a change, when it is needed. */
   async refused() {
-    const mixer = new AudioMixer("microphone", "speaker");
+    const mixer = new AudioMixer("microphone", "speaker", { ecTailLength: 0 });
     const recording = record(mixer, "recorded.wav");
     const played = play(mixer, 0);
     mixer.connectSlots(0, recording);
@@ -169,14 +169,18 @@ const tasks: Record<string, () => Promise<void> | void> = {
     recording.stop();
   },
 
-  /** What is said into the microphone is what the loudspeaker plays. */
+  /** What is said into the microphones is what the loudspeakers play; one mixer has a canceller. */
   async echo() {
-    const [ecTailLength] = options.map(Number) as [number];
-    const mixer = new AudioMixer("microphone", "speaker", { ecTailLength });
-    const recording = record(mixer, "recorded.wav");
-    mixer.connectSlots(0, recording);
-    await play(mixer, 0);
-    recording.stop();
+    const mixers = [
+      new AudioMixer("microphone", "speaker", { ecTailLength: 0 }),
+      new AudioMixer("other_microphone", "other", { ecTailLength: 200 }),
+    ];
+    await Promise.all(mixers.map(async (mixer) => {
+      const recording = record(mixer, `recorded-${mixer.ecTailLength}.wav`);
+      mixer.connectSlots(0, recording);
+      await play(mixer, 0);
+      recording.stop();
+    }));
   },
 
   /** Devices that are opened, closed and changed at random while the engine is stopped at some time. */
