@@ -8,12 +8,11 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "devices.h"
 #include "internal.h"
 
-#define WATCH_SECONDS 1
+#define WATCH_MS 1000
 #define NODES "/dev/snd"
 #define MAX_FILES 16
 
@@ -42,7 +41,8 @@ static struct {
     pthread_cond_t changed;
     pthread_t thread;
     bool started, on, ending;
-} watcher = { .mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
+    uint32_t told; /* the list that JavaScript was told of last; 0: none since it is on */
+} watcher = { .mutex = PTHREAD_MUTEX_INITIALIZER };
 
 /* ---- the files ------------------------------------------------------------------------------------------------------ */
 
@@ -135,6 +135,12 @@ static uint64_t print_of_files(void)
     return print;
 }
 
+static void prepare(void)
+{
+    find_files();
+    sc_cond_init(&watcher.changed);
+}
+
 /* Nothing on a machine without ALSA. */
 static bool is_ready(void)
 {
@@ -142,7 +148,7 @@ static bool is_ready(void)
 
     if (!sc_alsa_load())
         return false;
-    pthread_once(&once, find_files);
+    pthread_once(&once, prepare);
     return true;
 }
 
@@ -260,8 +266,8 @@ int32_t sc_devices_list(sc_buffer buffer, uint32_t capacity)
 
 static void *watch_thread(void *arg)
 {
-    uint32_t told = 0, number;
     struct timespec until;
+    uint32_t number;
     sc_record record;
 
     PJ_UNUSED_ARG(arg);
@@ -270,7 +276,6 @@ static void *watch_thread(void *arg)
     pthread_mutex_lock(&watcher.mutex);
     while (!watcher.ending) {
         if (!watcher.on) {
-            told = 0;
             pthread_cond_wait(&watcher.changed, &watcher.mutex);
             continue;
         }
@@ -278,14 +283,13 @@ static void *watch_thread(void *arg)
         pthread_mutex_lock(&seen.mutex);
         number = look();
         pthread_mutex_unlock(&seen.mutex);
-        if (number != told) {
+        pthread_mutex_lock(&watcher.mutex);
+        if (number != watcher.told) {
             sc_record_init(&record, SC_RECORD_DEVICES, 0);
             sc_record_push(&record, false);
         }
-        told = number;
-        pthread_mutex_lock(&watcher.mutex);
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec += WATCH_SECONDS;
+        watcher.told = number;
+        until = sc_from_now(WATCH_MS);
         if (watcher.on && !watcher.ending)
             pthread_cond_timedwait(&watcher.changed, &watcher.mutex, &until);
     }
@@ -299,10 +303,12 @@ void sc_devices_watch(uint32_t on)
         return;
     pthread_mutex_lock(&watcher.mutex);
     watcher.on = on != 0;
+    watcher.told = 0;
     /* Without ALSA there is nothing to wait for. */
     if (watcher.on && !watcher.started && is_ready())
         watcher.started = !pthread_create(&watcher.thread, NULL, watch_thread, NULL);
-    pthread_cond_signal(&watcher.changed);
+    if (watcher.started)
+        pthread_cond_signal(&watcher.changed);
     pthread_mutex_unlock(&watcher.mutex);
     sc_leave();
 }
@@ -314,7 +320,8 @@ void sc_devices_end(void)
     pthread_mutex_lock(&watcher.mutex);
     started = watcher.started;
     watcher.ending = true;
-    pthread_cond_signal(&watcher.changed);
+    if (started)
+        pthread_cond_signal(&watcher.changed);
     pthread_mutex_unlock(&watcher.mutex);
     if (started)
         pthread_join(watcher.thread, NULL);

@@ -23,6 +23,10 @@ void sc_thread_register(void);
 /* What the system calls the calling thread, which is one of ours: at most 15 characters. */
 void sc_thread_name(const char *name);
 
+/* For pthread_cond_timedwait(): a condition, and so many ms from now, whatever happens to the time of day. */
+void sc_cond_init(pthread_cond_t *cond);
+struct timespec sc_from_now(unsigned ms);
+
 /* Every entry that touches a pj object stands between these two: false when the engine does not run. */
 bool sc_enter(void);
 void sc_leave(void);

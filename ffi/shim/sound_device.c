@@ -18,14 +18,7 @@
 /* Cards are faster than our clock by less than one frame in so many. */
 #define TICKS_OF_DRIFT 2500
 /* A tick is never as late as this; if it is, the device goes on without. */
-#define PATIENCE_NS 100000000L
-
-/* A Mac's condition variables know no other. */
-#ifdef __APPLE__
-#define PACE_CLOCK CLOCK_REALTIME
-#else
-#define PACE_CLOCK CLOCK_MONOTONIC
-#endif
+#define PATIENCE_MS 100
 
 struct sc_sound_device {
     pj_pool_t *pool;
@@ -45,16 +38,13 @@ struct sc_sound_device {
 static void keep_pace(sc_sound_device *self)
 {
     static const struct timespec moment = { 0, 2000000 };
-    struct timespec until;
     bool closing;
 
     pthread_mutex_lock(&self->mutex);
     self->ahead++;
     if (self->ahead > self->max_ahead) {
-        clock_gettime(PACE_CLOCK, &until);
-        until.tv_nsec += PATIENCE_NS;
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
+        struct timespec until = sc_from_now(PATIENCE_MS);
+
         while (self->ahead > self->max_ahead && !self->closing)
             if (pthread_cond_timedwait(&self->ticked, &self->mutex, &until))
                 break;
@@ -163,7 +153,6 @@ static pj_status_t start(sc_sound_device *self, const char *name, pjmedia_dir di
 pj_status_t sc_sound_device_open(const char *name, pjmedia_dir direction, bool run, const sc_sound_device_owner *owner,
                                  sc_sound_device **device)
 {
-    pthread_condattr_t attributes;
     sc_sound_device *self;
     pj_pool_t *pool;
     pj_status_t status;
@@ -181,12 +170,7 @@ pj_status_t sc_sound_device_open(const char *name, pjmedia_dir direction, bool r
     self->owner = *owner;
     atomic_init(&self->alive, true);
     pthread_mutex_init(&self->mutex, NULL);
-    pthread_condattr_init(&attributes);
-#ifndef __APPLE__
-    pthread_condattr_setclock(&attributes, PACE_CLOCK);
-#endif
-    pthread_cond_init(&self->ticked, &attributes);
-    pthread_condattr_destroy(&attributes);
+    sc_cond_init(&self->ticked);
     status = start(self, name, direction, run);
     if (status == PJ_SUCCESS)
         *device = self;
