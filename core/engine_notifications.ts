@@ -4,6 +4,7 @@ import type { EngineTransportCertificate, EngineTransportConnection } from "./co
 import type { Engine } from "./engine.ts";
 import type { HeaderMap } from "./header_map.ts";
 import type { FrozenContentTypeHeader, FrozenFromHeader, FrozenToHeader } from "./headers.ts";
+import type { EngineNATDetection } from "./nat_detections.ts";
 import type { Note } from "./notification.ts";
 import type { FrozenSIPURI } from "./uri.ts";
 
@@ -115,4 +116,6 @@ export interface EngineNotifications {
     Engine,
     EngineTransportCertificate & { reason: string; certificateErrors: readonly string[] }
   >;
+  /** A call of `detectNatType()` is answered: `natType` when it succeeded, else `error`. */
+  SIPEngineDetectedNATType: Note<Engine, EngineNATDetection>;
 }

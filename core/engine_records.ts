@@ -4,7 +4,7 @@ import { records } from "../ffi/bindings/records.ts";
 import type { Reader } from "../ffi/wire.ts";
 import { readCertificate, readConnection } from "./connection.ts";
 import { devicesChanged } from "./devices.ts";
-import { post, postWarning } from "./dispatch.ts";
+import { post, postLazily, postWarning } from "./dispatch.ts";
 import type { Engine } from "./engine.ts";
 import { emptyHeaderMap } from "./header_map.ts";
 import { readPeerMessage, transportName } from "./peer_message.ts";
@@ -76,26 +76,26 @@ function postCertificate(engine: Engine, reader: Reader, timestamp: Date): void 
 }
 
 function postMessage(engine: Engine, reader: Reader, timestamp: Date): void {
-  const { message } = readPeerMessage(reader);
-  post("SIPEngineGotMessage", engine, {
-    // Decoded when somebody reads them, and once.
-    get requestUri() {
-      return message?.requestUri ?? null;
-    },
-    get fromHeader() {
-      return message?.from ?? null;
-    },
-    get toHeader() {
-      return message?.to ?? null;
-    },
-    get contentType() {
-      return message?.contentType ?? null;
-    },
-    get headers() {
-      return message?.headers ?? emptyHeaderMap;
-    },
-    get body() {
-      return message?.body ?? null;
-    },
-  }, { timestamp });
+  const peer = readPeerMessage(reader);
+  postLazily("SIPEngineGotMessage", engine, timestamp, () => {
+    const { message } = peer;
+    return {
+      get requestUri() {
+        return message?.requestUri ?? null;
+      },
+      get fromHeader() {
+        return message?.from ?? null;
+      },
+      get toHeader() {
+        return message?.to ?? null;
+      },
+      get contentType() {
+        return message?.contentType ?? null;
+      },
+      headers: message?.headers ?? emptyHeaderMap,
+      get body() {
+        return message?.body ?? null;
+      },
+    };
+  });
 }

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import { errors, records } from "../ffi/bindings/records.ts";
 import type { Serial } from "../ffi/types.ts";
-import { type Reader, Writer } from "../ffi/wire.ts";
+import { argumentBlock, type Reader } from "../ffi/wire.ts";
 import { checkInstance, checkInteger, checkOptionalText } from "./check_argument.ts";
 import { BaseCredentials, FrozenCredentials } from "./credentials.ts";
 import { DialogID } from "./dialog_id.ts";
 import { endSender, post } from "./dispatch.ts";
 import type { EndpointAddress } from "./endpoint_address.ts";
-import { Engine } from "./engine.ts";
 import { SIPCoreError, SIPCoreInvalidStateError } from "./errors.ts";
 import { checkExtraHeaders, checkUriHeaders, writeHeaders } from "./extra_headers.ts";
 import { emptyHeaderMap } from "./header_map.ts";
@@ -35,6 +34,7 @@ import { lazy } from "./lazy.ts";
 import type { NativeObject } from "./native_object.ts";
 import { notificationsOf } from "./notification.ts";
 import type { NotificationStream } from "./notification_stream.ts";
+import { ownContact } from "./own_contact.ts";
 import { type PeerMessage, readPeerMessage } from "./peer_message.ts";
 import { hold, onBirth, release } from "./registry.ts";
 import { checkRoute } from "./route.ts";
@@ -267,8 +267,8 @@ export class Invitation implements NativeObject {
     const native = running();
     const contactHeader = options.contactHeader
       ? FrozenContactHeader.from(checkInstance(options.contactHeader, BaseContactHeader, "contactHeader"))
-      : new FrozenContactHeader(new Engine().contactUri(routeHeader, { user: fromHeader.uri.user }));
-    const args = new Writer().text(requestUri.toString())
+      : ownContact(requestUri, fromHeader, routeHeader);
+    const args = argumentBlock().text(requestUri.toString())
       .text(addressOf(fromHeader)).text(fromHeader.body).text(addressOf(toHeader)).text(toHeader.body)
       .text(contactHeader.body).text(route.body).text(route.tlsName).text(sdp.toString())
       .list(credentials ? [credentials] : [], (writer, one) => {
@@ -337,7 +337,9 @@ export class Invitation implements NativeObject {
     if (code >= 200 && code < 300 && !sdp && !this.#hasAnswered) {
       throw new SIPCoreError("A 2xx needs sdp: the answer to the offer", "INVALID_STATE");
     }
-    const args = new Writer().text(reason ?? "").text(contactHeader?.body ?? "").text(sdp?.toString() ?? "");
+    const args = argumentBlock().text(reason ?? "").text(contactHeader?.body ?? "").text(
+      sdp?.toString() ?? "",
+    );
     writeHeaders(args, extraHeaders);
     const proposed = this.#proposedLocal;
     if (sdp && !this.#hasAnswered) this.#proposedLocal = sdp;
@@ -379,7 +381,7 @@ export class Invitation implements NativeObject {
   }
 
   #sendEnd(code: number, extraHeaders: readonly BaseHeader[]): void {
-    const args = writeHeaders(new Writer(), extraHeaders);
+    const args = writeHeaders(argumentBlock(), extraHeaders);
     const status = running().sc_invitation_end(this.#serial!, code, args.block, args.size);
     // The peer has ended it meanwhile: the change that tells so is on its way.
     if (status === errors.SC_EGONE) return;

@@ -22,7 +22,7 @@ export class SIPMessage {
     return new SIPMessage(bytes);
   }
 
-  readonly #bytes: Uint8Array;
+  #bytes: Uint8Array;
   /** Where the start line begins and ends, where the headers end, and where the body begins. */
   #sections: readonly [number, number, number, number] | null = null;
   #start: StartLine | null = null;
@@ -110,7 +110,8 @@ export class SIPMessage {
 
   /** The body as it stood there: as much as Content-Length says, or all that there is. */
   get bodyBytes(): Uint8Array {
-    const rest = this.#bytes.subarray(this.#split()[3]);
+    const [, , , start] = this.#split();
+    const rest = this.#bytes.subarray(start);
     const length = this.headers.text("Content-Length");
     return length !== null && /^[0-9]+$/.test(length) ? rest.subarray(0, Number(length)) : rest;
   }
@@ -124,7 +125,12 @@ export class SIPMessage {
   }
 
   #split(): readonly [number, number, number, number] {
-    return this.#sections ??= splitMessage(this.#bytes);
+    if (this.#sections === null) {
+      // What is read is often kept, and must not keep what came together with it.
+      if (this.#bytes.length < this.#bytes.buffer.byteLength) this.#bytes = this.#bytes.slice();
+      this.#sections = splitMessage(this.#bytes);
+    }
+    return this.#sections;
   }
 }
 

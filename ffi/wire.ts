@@ -52,6 +52,7 @@ export class Writer {
   }
 
   text(value: string): this {
+    if (value === "") return this.u32(0);
     // A UTF-16 unit never takes more than three bytes.
     const at = this.#reserve(4 + value.length * 3);
     const { written } = encoder.encodeInto(value, this.#bytes.subarray(at + 4));
@@ -79,6 +80,12 @@ export class Writer {
     return this;
   }
 
+  /** Begins anew. */
+  clear(): this {
+    this.#size = 0;
+    return this;
+  }
+
   /** How many bytes were written. */
   get size(): number {
     return this.#size;
@@ -90,13 +97,23 @@ export class Writer {
   }
 }
 
+const shared = new Writer();
+
+/** An empty writer for one call, which reads the block before it returns. Another such call writes over it. */
+export function argumentBlock(): Writer {
+  return shared.clear();
+}
+
 /** Reads a record or an answer; text that is not UTF-8 keeps U+FFFD in the place of what is not. */
 export class Reader {
+  readonly #source: Uint8Array<ArrayBuffer>;
   readonly #view: DataView<ArrayBuffer>;
   #at: number;
   readonly #end: number;
 
-  constructor(view: DataView<ArrayBuffer>, at: number, end: number) {
+  /** `view` is of the same bytes as `source`. */
+  constructor(source: Uint8Array<ArrayBuffer>, view: DataView<ArrayBuffer>, at: number, end: number) {
+    this.#source = source;
     this.#view = view;
     this.#at = at;
     this.#end = end;
@@ -126,16 +143,26 @@ export class Reader {
   }
 
   text(): string {
-    const size = this.u32();
-    const at = this.#take(size);
-    return size ? decoder.decode(new Uint8Array(this.#view.buffer, this.#view.byteOffset + at, size)) : "";
+    const bytes = this.bytes();
+    return bytes.length ? decoder.decode(bytes) : "";
   }
 
-  /** A copy: the buffer beneath is used again. */
+  /** No copy: it keeps the whole source alive. */
   bytes(): Uint8Array<ArrayBuffer> {
     const size = this.u32();
-    const at = this.#view.byteOffset + this.#take(size);
-    return new Uint8Array(this.#view.buffer.slice(at, at + size));
+    const at = this.#take(size);
+    return this.#source.subarray(at, at + size);
+  }
+
+  /** Passes over so many texts, or bytes with their size ahead. */
+  skip(count: number): this {
+    for (; count > 0; count--) this.#take(this.u32());
+    return this;
+  }
+
+  /** A reader of its own of what is left, for later. */
+  fork(): Reader {
+    return new Reader(this.#source, this.#view, this.#at, this.#end);
   }
 
   /** Whether there is anything left to read. */
@@ -158,5 +185,5 @@ export function readAnswer(
     answer = new Uint8Array(-size);
     size = call(answer, answer.length);
   }
-  return size > 0 ? new Reader(new DataView(answer.buffer), 0, size) : null;
+  return size > 0 ? new Reader(answer, new DataView(answer.buffer), 0, size) : null;
 }

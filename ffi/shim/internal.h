@@ -158,10 +158,20 @@ void sc_ring_push(const sc_record *record, bool droppable);
 size_t sc_ring_size(void);
 /* Records of SC_RECORD_MESSAGE among them. */
 unsigned sc_ring_messages(void);
+/* From now on the calling thread rings by sc_ring_deferred() only, which it calls with no lock of PJSIP's. */
+void sc_ring_defer(void);
+void sc_ring_deferred(void);
+/* What a deferring thread calls to ring; NULL: it wakes the one in sc_ring_wait(). Until the ring is shut. */
+void sc_ring_call(void (*call)(void));
 /* The number of the present run, for sc_ring_wait(). */
 uint32_t sc_ring_run(void);
-/* Blocks until there is something new to drain, or until that run is over; false then. `seen` is the caller's own. */
-bool sc_ring_wait(uint32_t run, uint64_t *seen);
+typedef enum { SC_RING_OVER, SC_RING_DUE, SC_RING_LATE } sc_ring_event;
+
+/*
+ * Blocks until there is something new to drain, that run is over, or the time (0: any) has passed. `seen` is the
+ * caller's own.
+ */
+sc_ring_event sc_ring_wait(uint32_t run, uint64_t *seen, unsigned limit_us);
 void sc_ring_open(void);
 void sc_ring_shut(void);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /** Sound devices without hardware: ALSA's file plug-in, in a configuration of the tests' own. */
 import { readFileSync, writeFileSync } from "node:fs";
-import { hasLibrary } from "../../scripts/test/peers.ts";
+import { hasLibrary } from "../../scripts/build/debian.ts";
 import type { Sound } from "../../scripts/wav.ts";
 import { startProgram } from "./program.ts";
 
