@@ -260,6 +260,7 @@ static void end_all(void)
         }
     }
     sc_clock_stop();
+    sc_devices_end();
     tear_down();
 }
 
