@@ -5,6 +5,8 @@
 #define TICKS_PER_SECOND 50
 /* pjmedia_conf_create() of 2.17 fails above, and then frees what it has not made yet. */
 #define MAX_SAMPLE_RATE 65535
+/* In ms; a room is done with in less than one of its ten seconds. */
+#define MAX_ECHO_TAIL 10000
 
 /* The input or the output. `device` changes only while the clock is held. */
 typedef struct {
@@ -293,7 +295,8 @@ uint32_t sc_audio_mixer_set_devices(sc_audio_mixer mixer, sc_text input, sc_text
     pj_status_t result = SC_EGONE;
     uint32_t failed = 3;
 
-    if (!input || !output || strlen(input) >= SC_DEVICE_NAME_SIZE || strlen(output) >= SC_DEVICE_NAME_SIZE)
+    if (!input || !output || strlen(input) >= SC_DEVICE_NAME_SIZE || strlen(output) >= SC_DEVICE_NAME_SIZE ||
+        tail > MAX_ECHO_TAIL)
         result = SC_EARGS;
     else
         WITH_MIXER(mixer, failed = set_devices(self, input, output, tail, &result));
