@@ -5,11 +5,14 @@
  * @module
  */
 export { Engine } from "./core/engine.ts";
+export { resolve } from "./core/resolve.ts";
 export { type EngineOptions } from "./core/engine_options.ts";
 export { type EventPackages } from "./core/event_packages.ts";
 export { type TLSChanges, type TLSOptions, type TLSProtocol } from "./core/tls_options.ts";
 export { type EngineTransportCertificate, type EngineTransportConnection } from "./core/connection.ts";
 export { type Certificate } from "./core/certificate.ts";
+export { type EngineNATDetection } from "./core/nat_detections.ts";
+export { type NATType } from "./core/nat_type.ts";
 export {
   type EngineException,
   type EngineLogLine,

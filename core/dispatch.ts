@@ -196,6 +196,11 @@ export function hasListener(name: NotificationName, sender: object): boolean {
     (shelf !== undefined && (shelf.anyName.size > 0 || shelf.byName.has(name)));
 }
 
+/** Whether somebody listens for this name, rather than for all names. */
+export function hasNamedListener(name: NotificationName, sender: object): boolean {
+  return ofAnySender.byName.has(name) || (ofOneSender.get(sender)?.byName.has(name) ?? false);
+}
+
 /**
  * Tells whenever {@linkcode hasListener} for this name and the engine changes, in the same step as the subscription
  * that changes it. One watch a name; a later one takes its place.
@@ -220,8 +225,8 @@ function checkWatches(): void {
 /**
  * Posts a notification; a post made while another is being handed out waits for its turn.
  *
- * Unless it is to be copied the data becomes the notification's: it gets its timestamp and is frozen. What is dear to
- * make may be a getter that keeps its value. When nobody listens nothing is made of the data. Throws TypeError if name, sender or data is of the wrong type.
+ * Unless it is to be copied the data becomes the notification's: it gets its timestamp and is frozen. When nobody
+ * listens nothing is made of the data. Throws TypeError if name, sender or data is of the wrong type.
  */
 export function post<N extends NotificationName>(
   name: N,
@@ -232,21 +237,78 @@ export function post<N extends NotificationName>(
   if (typeof name !== "string") throw new TypeError("name must be a string");
   if (!isObject(sender)) throw new TypeError("sender must be an object");
   if (!isObject(data)) throw new TypeError("data must be an object");
+  announce(name, sender, () => {
+    const own = complete(options?.copy ? { ...data } : data, options?.timestamp ?? new Date());
+    return Object.freeze({ name, sender, data: own }) as unknown as SIPNotification;
+  }, options?.unheard);
+}
+
+/** The same for data that is dear to make, or seldom read: it is made when a reader of the notification asks for it. */
+export function postLazily<N extends NotificationName>(
+  name: N,
+  sender: NotificationMap[N]["sender"],
+  timestamp: Date,
+  make: () => PostedData<N>,
+): void {
+  announce(
+    name,
+    sender,
+    () => new LazyNotification(name, sender, () => complete(make(), timestamp)) as unknown as SIPNotification,
+  );
+}
+
+function complete(data: object, timestamp: Date): object {
+  return Object.freeze(Object.assign(data, { timestamp }));
+}
+
+/** A notification whose data is made when it is read. */
+class LazyNotification {
+  readonly name: NotificationName;
+  readonly sender: object;
+  #make: (() => object) | null;
+  #data: object | null = null;
+
+  constructor(name: NotificationName, sender: object, make: () => object) {
+    this.name = name;
+    this.sender = sender;
+    this.#make = make;
+    Object.freeze(this);
+  }
+
+  get data(): object {
+    if (this.#make !== null) {
+      this.#data = this.#make();
+      this.#make = null;
+    }
+    return this.#data!;
+  }
+
+  toJSON(): object {
+    const { name, sender, data } = this;
+    return { name, sender, data };
+  }
+
+  [Symbol.for("nodejs.util.inspect.custom")](): object {
+    return this.toJSON();
+  }
+}
+
+function announce(
+  name: NotificationName,
+  sender: object,
+  make: () => SIPNotification,
+  unheard?: () => void,
+): void {
   const at = ++clock;
   const lifecycle = sender === engine ? LIFECYCLE.get(name) : undefined;
   if (hasListener(name, sender)) {
-    const own = options?.copy ? { ...data } : data;
-    const notification = Object.freeze({
-      name,
-      sender,
-      data: Object.freeze(Object.assign(own, { timestamp: options?.timestamp ?? new Date() })),
-    }) as unknown as SIPNotification;
+    const notification = make();
     inTurn(() => {
-      if (!handOut(notification, at)) tellUnheard(options?.unheard);
+      if (!handOut(notification, at)) tellUnheard(unheard);
       lifecycle?.(at);
     });
   } else {
-    tellUnheard(options?.unheard);
+    if (unheard !== undefined) tellUnheard(unheard);
     if (lifecycle !== undefined) inTurn(() => lifecycle(at));
   }
 }
@@ -307,10 +369,13 @@ function end(which: ReadonlySet<Subscription>, at: number): void {
 }
 
 function inTurn(step: () => void): void {
-  backlog.push(step);
-  if (isDraining) return;
+  if (isDraining) {
+    backlog.push(step);
+    return;
+  }
   isDraining = true;
   try {
+    step();
     while (backlog.length > 0) {
       const batch = backlog;
       backlog = [];
@@ -350,10 +415,18 @@ function fits(subscription: Subscription, notification: SIPNotification): boolea
 /** The candidates for a notification by age. The usual single set is walked as it stands: `since` skips what joins. */
 function inOrder({ name, sender }: SIPNotification): Iterable<Subscription> {
   const shelf = ofOneSender.get(sender);
-  const sets = [ofAnySender.byName.get(name), ofAnySender.anyName, shelf?.byName.get(name), shelf?.anyName]
-    .filter((set) => set !== undefined && set.size > 0) as Set<Subscription>[];
-  if (sets.length < 2) return sets[0] ?? NOBODY;
-  return sets.flatMap((set) => [...set]).sort((a, b) => a.since - b.since);
+  const sets = [ofAnySender.byName.get(name), ofAnySender.anyName, shelf?.byName.get(name), shelf?.anyName];
+  let only: Set<Subscription> | null = null;
+  for (const set of sets) {
+    if (set === undefined || set.size === 0) continue;
+    if (only !== null) return merged(sets);
+    only = set;
+  }
+  return only ?? NOBODY;
+}
+
+function merged(sets: readonly (Set<Subscription> | undefined)[]): Subscription[] {
+  return sets.flatMap((set) => [...set ?? NOBODY]).sort((a, b) => a.since - b.since);
 }
 
 function tellUnheard(unheard: (() => void) | undefined): void {

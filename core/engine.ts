@@ -2,8 +2,8 @@
 import { records } from "../ffi/bindings/records.ts";
 import { LibraryError, type NativeLibrary, openLibrary } from "../ffi/library.ts";
 import { Pump } from "../ffi/pump.ts";
-import { cstring, readAnswer, type Reader, Writer } from "../ffi/wire.ts";
-import { checkInstance, checkText } from "./check_argument.ts";
+import { argumentBlock, cstring, readAnswer, type Reader } from "../ffi/wire.ts";
+import { checkInstance, checkInteger, checkText } from "./check_argument.ts";
 import { hasListener, post, postException, setEngineSender, watchListeners } from "./dispatch.ts";
 import {
   checkCodecs,
@@ -19,11 +19,13 @@ import {
   defaultStartOptions,
   type EngineOptions,
 } from "./engine_options.ts";
+import { forgetDevices, knownDevices, watchDevices } from "./devices.ts";
 import type { EngineNotifications } from "./engine_notifications.ts";
 import { checkAcceptTypes, checkEventName, checkKnownEvent, writeEvent } from "./event_packages.ts";
 import { postEngineRecord } from "./engine_records.ts";
 import { PJSIPError, SIPCoreError, SIPCoreInvalidStateError } from "./errors.ts";
 import { BaseRouteHeader } from "./headers.ts";
+import { NATDetections } from "./nat_detections.ts";
 import { notificationsOf } from "./notification.ts";
 import type { NotificationStream } from "./notification_stream.ts";
 import { deliver, liveObjects, releaseAll, released } from "./registry.ts";
@@ -39,7 +41,9 @@ import {
   type TLSProtocol,
   writeTLSOptions,
 } from "./tls_options.ts";
+import { checkHost } from "./uri_parser.ts";
 import { SIPURI, type TransportName } from "./uri.ts";
+import { isAnyAddress } from "./uri_parser.ts";
 
 /** How long `stop()` waits for answers to the BYEs and CANCELs that it sends, in milliseconds. */
 const goodbyeTime = 500;
@@ -76,6 +80,7 @@ export class Engine {
   #starting: Promise<void> | null = null;
   #stopping: Promise<void> | null = null;
   #ended: () => void = () => {};
+  readonly #detections = new NATDetections();
 
   constructor() {
     if (singleton) return singleton;
@@ -83,6 +88,8 @@ export class Engine {
     setEngineSender(this);
     watchListeners("SIPEngineLog", () => this.#applyListeners());
     watchListeners("SIPEngineSIPTrace", () => this.#applyListeners());
+    watchListeners("AudioDevicesDidChange", () => this.#applyListeners());
+    watchListeners("DefaultAudioDeviceDidChange", () => this.#applyListeners());
   }
 
   /** Whether it has started and was not asked to stop. */
@@ -142,7 +149,7 @@ export class Engine {
     if (native.sc_attach() !== 0) {
       throw new SIPCoreError("Another isolate of this process uses the library", "LIBRARY_BUSY");
     }
-    const args = new Writer().text(options.ipAddress ?? "")
+    const args = argumentBlock().text(options.ipAddress ?? "")
       .i32(options.udpPort ?? -1).i32(options.tcpPort ?? -1).i32(options.tlsPort ?? -1).text(
         options.userAgent,
       )
@@ -228,6 +235,8 @@ export class Engine {
     this.#native = this.#pump = null;
     this.#ports = noPorts;
     this.#availableCodecs = Object.freeze([]);
+    forgetDevices();
+    await this.#detections.end();
     this.#state = "stopped";
     post("SIPEngineDidEnd", this, {});
   }
@@ -243,6 +252,7 @@ export class Engine {
     const { logLevel, traceSip } = this.#options;
     this.#native.pj_log_set_level(hasListener("SIPEngineLog", this) ? logLevel : 0);
     this.#native.sc_log_trace(traceSip && hasListener("SIPEngineSIPTrace", this) ? 1 : 0);
+    watchDevices(this.#native);
   }
 
   /** The option of this name as the last start had it. */
@@ -336,7 +346,7 @@ export class Engine {
     const old: TLSOptions = { ...this.#options, tlsPort: this.#ports.tls };
     const changed = changeTLSOptions(old, options);
     checkTLSFiles(changed);
-    const args = writeTLSOptions(new Writer().i32(changed.tlsPort ?? -1), changed);
+    const args = writeTLSOptions(argumentBlock().i32(changed.tlsPort ?? -1), changed);
     const status = native.sc_transports_change_tls(args.block, args.size);
     const error = tlsError(status, statusText(status), changed);
     if (error) throw error;
@@ -420,6 +430,25 @@ export class Engine {
     return this.#availableCodecs;
   }
 
+  /**
+   * The names of the sound devices that can be heard, as `new AudioMixer()` takes them: what ALSA can open here. They
+   * are looked for when they are asked for, each time that ALSA's configuration or /dev/snd has changed; which takes
+   * a while, as each is opened. Empty while stopped, and on a machine without ALSA.
+   */
+  get inputDevices(): readonly string[] {
+    return knownDevices().inputDevices;
+  }
+
+  /** The names of the sound devices that can be played to, in the way of {@linkcode Engine.inputDevices}. */
+  get outputDevices(): readonly string[] {
+    return knownDevices().outputDevices;
+  }
+
+  /** The names of all sound devices, in the way of {@linkcode Engine.inputDevices}. */
+  get soundDevices(): readonly string[] {
+    return knownDevices().soundDevices;
+  }
+
   /** PJSIP's own version (`pj_get_version`). */
   get pjsipVersion(): string {
     return this.#pjsipVersion;
@@ -442,7 +471,7 @@ export class Engine {
     const name = checkEventName(event, "event");
     const types = checkAcceptTypes(acceptTypes, "acceptTypes");
     if (this.#options.events.has(name)) throw new RangeError(`The event package ${name} is known already`);
-    const args = writeEvent(new Writer(), [name, types]);
+    const args = writeEvent(argumentBlock(), [name, types]);
     check(native.sc_events_add(args.block, args.size), `Could not add the event package ${name}`);
     this.#options = { ...this.#options, events: new Map([...this.#options.events, [name, types]]) };
   }
@@ -470,7 +499,7 @@ export class Engine {
   }
 
   #setIncomingEvents(incomingEvents: ReadonlySet<string>): void {
-    const args = new Writer().list(incomingEvents, (writer, event) => writer.text(event));
+    const args = argumentBlock().list(incomingEvents, (writer, event) => writer.text(event));
     check(running().sc_events_set_incoming(args.block, args.size), "Could not set the incoming events");
     this.#options = { ...this.#options, incomingEvents };
   }
@@ -497,7 +526,7 @@ export class Engine {
   }
 
   #setIncomingRequests(incomingRequests: ReadonlySet<string>): void {
-    const args = new Writer().list(incomingRequests, (writer, method) => writer.text(method));
+    const args = argumentBlock().list(incomingRequests, (writer, method) => writer.text(method));
     check(
       running().sc_engine_set_incoming_requests(args.block, args.size),
       "Could not set the incoming requests",
@@ -513,21 +542,58 @@ export class Engine {
    * SIPCoreError when nothing is listened on for that transport.
    */
   contactUri(routeHeader: BaseRouteHeader, options: { user?: string | null } = {}): SIPURI {
-    const native = running();
+    running();
     const route = checkRoute(checkInstance(routeHeader, BaseRouteHeader, "routeHeader"));
     const port = this.#ports[route.transport];
     if (port === null) {
       throw new SIPCoreError(`Nothing is listened on for the transport ${route.transport}`, "INVALID_STATE");
     }
-    const remote = cstring(route.address);
-    const local = readAnswer((buffer, capacity) => native.sc_engine_local_address(remote, buffer, capacity));
+    const { ipAddress } = this.#options;
+    const bound = ipAddress === null || isAnyAddress(ipAddress) ? null : ipAddress;
+    const loopback = route.address.includes(":") ? "::1" : "127.0.0.1";
     const uri = new SIPURI({
-      host: this.#options.ipAddress ?? (local?.text() || "127.0.0.1"),
+      host: bound ?? (this.#localAddressTowards(route.address) || loopback),
       port,
       user: options.user ?? null,
     });
     uri.transport = route.transport;
     return uri;
+  }
+
+  /** Empty: there is no way to it. */
+  #localAddressTowards(remote: string): string {
+    const native = running();
+    const text = cstring(remote);
+    return readAnswer((buffer, capacity) => native.sc_engine_local_address(text, buffer, capacity))?.text() ??
+      "";
+  }
+
+  /**
+   * Finds the type of the NAT that this machine is behind, with the tests of RFC 3489, section 10.1. Every call is
+   * answered by exactly one SIPEngineDetectedNATType, within 10 seconds and in any order, also when the engine stops
+   * first. As many as wanted may run at a time.
+   *
+   * The server must have two addresses and answer from the other one when asked to (RFC 3489, RFC 5780). Only answers
+   * from its addresses to what was sent are believed. When nothing comes back at all the type is "Blocked". Under Deno
+   * this wants `--allow-net`.
+   *
+   * @param stunServerAddress an IP address or a name; with two kinds of addresses the kind of `ipAddress`, IPv4 first.
+   * @param options `userData` comes back with the answer.
+   * @throws TypeError, RangeError; SIPCoreInvalidStateError when the engine does not run.
+   */
+  detectNatType(
+    stunServerAddress: string,
+    options: { stunServerPort?: number; userData?: unknown } = {},
+  ): void {
+    const { stunServerPort = 3478, userData = null } = options;
+    running();
+    this.#detections.start({
+      host: checkHost(stunServerAddress, "stunServerAddress"),
+      port: checkInteger(stunServerPort, "stunServerPort", 1, 65535),
+      userData,
+      ipAddress: this.#options.ipAddress,
+      localAddressTowards: (remote) => this.#localAddressTowards(remote),
+    });
   }
 
   /** The stream of the engine's own notifications, all or those of the names given. */

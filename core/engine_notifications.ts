@@ -4,6 +4,7 @@ import type { EngineTransportCertificate, EngineTransportConnection } from "./co
 import type { Engine } from "./engine.ts";
 import type { HeaderMap } from "./header_map.ts";
 import type { FrozenContentTypeHeader, FrozenFromHeader, FrozenToHeader } from "./headers.ts";
+import type { EngineNATDetection } from "./nat_detections.ts";
 import type { Note } from "./notification.ts";
 import type { FrozenSIPURI } from "./uri.ts";
 
@@ -66,13 +67,13 @@ export interface EngineException {
 }
 
 /** What a SIPEngineGotWarning is about. */
-export type EngineWarningKind = "slow-stream" | "overload" | "log-dropped" | "forgotten";
+export type EngineWarningKind = "slow-stream" | "overload" | "log-dropped" | "forgotten" | "sound-device";
 
 /** Something that works and should not be left so. */
 export interface EngineWarning {
   /** What the warning is about. */
   kind: EngineWarningKind;
-  /** How many: notifications pending, requests refused, lines dropped, objects forgotten. */
+  /** How many: notifications pending, requests refused, lines dropped, objects forgotten, devices lost. */
   count: number;
   /** The warning as a sentence. */
   message: string;
@@ -100,6 +101,10 @@ export interface EngineNotifications {
   SIPEngineGotException: Note<Engine, EngineException>;
   /** Something needs attention. */
   SIPEngineGotWarning: Note<Engine, EngineWarning>;
+  /** Sound devices have come or gone: the names before and after (`Engine.soundDevices`). */
+  AudioDevicesDidChange: Note<Engine, { oldDevices: readonly string[]; newDevices: readonly string[] }>;
+  /** "system_default" is another device than before; a mixer stays with its own until `setSoundDevices()`. */
+  DefaultAudioDeviceDidChange: Note<Engine, { changedInput: boolean; changedOutput: boolean }>;
   /** A connection was made, by us or by the peer. */
   SIPEngineTransportDidConnect: Note<Engine, EngineTransportConnection>;
   /** A connection is gone, or one that we wanted to make never came about; once per connection. */
@@ -111,4 +116,6 @@ export interface EngineNotifications {
     Engine,
     EngineTransportCertificate & { reason: string; certificateErrors: readonly string[] }
   >;
+  /** A call of `detectNatType()` is answered: `natType` when it succeeded, else `error`. */
+  SIPEngineDetectedNATType: Note<Engine, EngineNATDetection>;
 }

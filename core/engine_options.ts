@@ -18,7 +18,7 @@ const knownCodecs = ["opus", "G722", "speex", "PCMU", "PCMA", "iLBC", "GSM", "L1
 export interface EngineOptions extends TLSOptions {
   /** The shared library; null: found by environment, platform package and build folder, in this order. */
   libraryPath: string | null;
-  /** The local address to bind, IPv4 or IPv6; null: all interfaces (IPv4). */
+  /** The local address to bind, IPv4 or IPv6; null, as "0.0.0.0": all of IPv4; "::": all of IPv6. */
   ipAddress: string | null;
   /** 0: any free port; null: off, nothing comes and goes by UDP. */
   udpPort: number | null;
@@ -31,8 +31,8 @@ export interface EngineOptions extends TLSOptions {
   /** Whether SIP messages become SIPEngineSIPTrace. Free while nobody listens. */
   traceSip: boolean;
   /**
-   * Whether a request that we have sent ourselves and that has come back, or that has come already by another way, gets
-   * 482 (RFC 3261, sections 8.2.2.2 and 16.3). With it an engine cannot call itself.
+   * Whether a request that a proxy has sent back to us, or that has come already by another way, gets 482 (RFC 3261,
+   * sections 8.2.2.2 and 16.3). With it an engine cannot call itself through a proxy.
    */
   detectSipLoops: boolean;
   /** How many requests may wait for the program; beyond, and beyond 64 MiB, a 503 with Retry-After is sent. */

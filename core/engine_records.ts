@@ -3,7 +3,8 @@
 import { records } from "../ffi/bindings/records.ts";
 import type { Reader } from "../ffi/wire.ts";
 import { readCertificate, readConnection } from "./connection.ts";
-import { post, postWarning } from "./dispatch.ts";
+import { devicesChanged } from "./devices.ts";
+import { post, postLazily, postWarning } from "./dispatch.ts";
 import type { Engine } from "./engine.ts";
 import { emptyHeaderMap } from "./header_map.ts";
 import { readPeerMessage, transportName } from "./peer_message.ts";
@@ -20,6 +21,7 @@ const posts: ReadonlyMap<number, Post> = new Map<number, Post>([
   [records.SC_RECORD_TRANSPORT, postConnection],
   [records.SC_RECORD_CERTIFICATE, postCertificate],
   [records.SC_RECORD_MESSAGE, postMessage],
+  [records.SC_RECORD_DEVICES, devicesChanged],
   [records.SC_RECORD_OVERLOAD, (_engine, reader) => {
     const count = reader.u32();
     postWarning("overload", count, `${count} requests were refused with 503: too many wait for the program`);
@@ -74,26 +76,26 @@ function postCertificate(engine: Engine, reader: Reader, timestamp: Date): void 
 }
 
 function postMessage(engine: Engine, reader: Reader, timestamp: Date): void {
-  const { message } = readPeerMessage(reader);
-  post("SIPEngineGotMessage", engine, {
-    // Decoded when somebody reads them, and once.
-    get requestUri() {
-      return message?.requestUri ?? null;
-    },
-    get fromHeader() {
-      return message?.from ?? null;
-    },
-    get toHeader() {
-      return message?.to ?? null;
-    },
-    get contentType() {
-      return message?.contentType ?? null;
-    },
-    get headers() {
-      return message?.headers ?? emptyHeaderMap;
-    },
-    get body() {
-      return message?.body ?? null;
-    },
-  }, { timestamp });
+  const peer = readPeerMessage(reader);
+  postLazily("SIPEngineGotMessage", engine, timestamp, () => {
+    const { message } = peer;
+    return {
+      get requestUri() {
+        return message?.requestUri ?? null;
+      },
+      get fromHeader() {
+        return message?.from ?? null;
+      },
+      get toHeader() {
+        return message?.to ?? null;
+      },
+      get contentType() {
+        return message?.contentType ?? null;
+      },
+      headers: message?.headers ?? emptyHeaderMap,
+      get body() {
+        return message?.body ?? null;
+      },
+    };
+  });
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import { errors, records } from "../ffi/bindings/records.ts";
 import type { Serial } from "../ffi/types.ts";
-import { type Reader, Writer } from "../ffi/wire.ts";
+import { argumentBlock, type Reader } from "../ffi/wire.ts";
 import { type Body, encodeBody } from "./body.ts";
 import { checkInteger, checkOptionalText } from "./check_argument.ts";
-import { endSender, post } from "./dispatch.ts";
+import { endSender, postLazily } from "./dispatch.ts";
 import type { EndpointAddress } from "./endpoint_address.ts";
 import { SIPCoreInvalidStateError } from "./errors.ts";
 import { checkExtraHeaders, writeHeaders } from "./extra_headers.ts";
@@ -13,7 +13,7 @@ import { type BaseHeader, ContentTypeHeader } from "./headers.ts";
 import type { NativeObject } from "./native_object.ts";
 import { type Note, notificationsOf } from "./notification.ts";
 import type { NotificationStream } from "./notification_stream.ts";
-import { readPeerMessage } from "./peer_message.ts";
+import { type PeerMessage, readPeerMessage } from "./peer_message.ts";
 import { hold, onBirth, release } from "./registry.ts";
 import { check, running, runningOrNull } from "./running.ts";
 import { sipStatusMessages } from "./sip_status_messages.ts";
@@ -76,17 +76,22 @@ const key = Symbol("IncomingRequest");
  * ```
  */
 export class IncomingRequest implements NativeObject {
-  /** What it came from. */
-  readonly peerAddress: EndpointAddress | null;
   readonly isLeaving = false;
+  readonly #peer: PeerMessage;
   readonly #serial: Serial<"incoming_request">;
   #state: IncomingRequestState = "incoming";
 
   /** Illegal: requests come from the network. */
-  constructor(secret: typeof key, serial: number, peerAddress: EndpointAddress | null) {
+  constructor(secret: typeof key, serial: number, peer: PeerMessage) {
     if (secret !== key) throw new TypeError("Illegal constructor");
     this.#serial = serial as Serial<"incoming_request">;
-    this.peerAddress = peerAddress;
+    this.#peer = peer;
+  }
+
+  /** What it came from. */
+  get peerAddress(): EndpointAddress | null {
+    const address = this.#peer.peerAddress;
+    return address && { ...address };
   }
 
   /** "incoming" until it is answered. */
@@ -114,7 +119,7 @@ export class IncomingRequest implements NativeObject {
       throw new SIPCoreInvalidStateError(`Could not answer: the request is ${this.#state}`, this.#state);
     }
     const type = contentType === null ? "" : new ContentTypeHeader(contentType).body;
-    const args = writeHeaders(new Writer().text(reason ?? ""), extraHeaders)
+    const args = writeHeaders(argumentBlock().text(reason ?? ""), extraHeaders)
       .text(type).bytes(body === null ? noBytes : encodeBody(body));
     const status = running().sc_incoming_request_answer(this.#serial, code, args.block, args.size);
     // Unless the stack was faster, and is about to tell: from here on it is answered, or nobody is left to answer to.
@@ -125,15 +130,16 @@ export class IncomingRequest implements NativeObject {
   #end(code: number, reason: string | null, headers: readonly BaseHeader[], body: Body | null): void {
     this.#state = "answered";
     release(this.#serial, this);
+    const timestamp = new Date();
     queueMicrotask(() => {
-      post("SIPIncomingRequestSentResponse", this, {
+      postLazily("SIPIncomingRequestSentResponse", this, timestamp, () => ({
         code,
         reason: reason ?? sipStatusMessages[code] ?? "",
         headers: headers.length
           ? headerMapFrom(encoder.encode(headers.join("\r\n") + "\r\n"))
           : emptyHeaderMap,
         body,
-      });
+      }));
       endSender(this);
     });
   }
@@ -168,22 +174,20 @@ const encoder = new TextEncoder();
 const noBytes = new Uint8Array();
 
 onBirth(records.SC_RECORD_INCOMING_REQUEST, (serial: number, timestamp: Date, reader: Reader) => {
-  const { message, peerAddress } = readPeerMessage(reader);
-  const request = new IncomingRequest(key, serial, peerAddress);
+  const peer = readPeerMessage(reader);
+  const request = new IncomingRequest(key, serial, peer);
   hold(serial, request);
-  post("SIPIncomingRequestGotRequest", request, {
-    // Decoded when somebody reads them, and once.
-    get method() {
-      return message?.method ?? "";
-    },
-    get requestUri() {
-      return message?.requestUri ?? null;
-    },
-    get headers() {
-      return message?.headers ?? emptyHeaderMap;
-    },
-    get body() {
-      return message?.body ?? null;
-    },
-  }, { timestamp });
+  postLazily("SIPIncomingRequestGotRequest", request, timestamp, () => {
+    const { message } = peer;
+    return {
+      method: message?.method ?? "",
+      get requestUri() {
+        return message?.requestUri ?? null;
+      },
+      headers: message?.headers ?? emptyHeaderMap,
+      get body() {
+        return message?.body ?? null;
+      },
+    };
+  });
 });

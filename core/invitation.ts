@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import { errors, records } from "../ffi/bindings/records.ts";
 import type { Serial } from "../ffi/types.ts";
-import { type Reader, Writer } from "../ffi/wire.ts";
+import { argumentBlock, type Reader } from "../ffi/wire.ts";
 import { type Body, encodeBody } from "./body.ts";
 import { checkInteger, checkOptionalText } from "./check_argument.ts";
 import type { FrozenCredentials } from "./credentials.ts";
@@ -249,7 +249,7 @@ export class Invitation implements NativeObject {
     }
     const native = running();
     const contactHeader = invite.contactHeader ?? defaultContact(invite);
-    const args = writeInvite(new Writer(), invite, contactHeader);
+    const args = writeInvite(argumentBlock(), invite, contactHeader);
     const serial = create(
       "Could not send INVITE",
       (status) => native.sc_invitation_create(args.block, args.size, status),
@@ -314,7 +314,7 @@ export class Invitation implements NativeObject {
     if (code >= 200 && code < 300 && !sdp && !mayLackSdp) {
       throw new SIPCoreError("A 2xx needs sdp: the answer to the offer", "INVALID_STATE");
     }
-    const args = new Writer().text(reason ?? "").text(contactHeader?.body ?? "").text(sdp?.text ?? "");
+    const args = argumentBlock().text(reason ?? "").text(contactHeader?.body ?? "").text(sdp?.text ?? "");
     writeSessionTimer(writeHeaders(args, extraHeaders), sessionTimer);
     const proposed = this.#offers.proposedLocal;
     if (sdp && !this.#hasAnswered) this.#offers.proposedLocal = sdp.value;
@@ -369,7 +369,7 @@ export class Invitation implements NativeObject {
       );
     }
     const kind = sdp ? offer.GIVEN : options.sdp === null ? offer.NONE : offer.CURRENT;
-    const args = new Writer().u8(kind).text(contactHeader?.body ?? "").text(sdp?.text ?? "");
+    const args = argumentBlock().u8(kind).text(contactHeader?.body ?? "").text(sdp?.text ?? "");
     writeHeaders(args, extraHeaders);
     const status = running().sc_invitation_reinvite(this.#serial, args.block, args.size);
     if (status === errors.SC_EBUSY) {
@@ -415,7 +415,7 @@ export class Invitation implements NativeObject {
     if (this.#serial === null || this.#ack !== "owed" || this.#ending) {
       throw new SIPCoreInvalidStateError("Could not send ACK: none waits for an answer", this.#state);
     }
-    const args = new Writer().text(answer.text);
+    const args = argumentBlock().text(answer.text);
     const proposed = this.#offers.proposedLocal;
     this.#offers.proposedLocal = answer.value;
     try {
@@ -438,7 +438,7 @@ export class Invitation implements NativeObject {
     this.#offers.proposedRemote = lazy(() => message && sdpOf(message));
     this.#ackTimer = setTimeout(() => {
       if (this.#serial === null || this.#ack !== "owed" || this.#ending) return;
-      const args = new Writer().text("");
+      const args = argumentBlock().text("");
       runningOrNull()?.sc_invitation_ack(this.#serial, args.block, args.size);
       this.#ackSent();
     }, ackTime);
@@ -472,7 +472,7 @@ export class Invitation implements NativeObject {
     if (this.#serial === null || !mayTalk || this.#ending) {
       throw new SIPCoreInvalidStateError(`Could not send ${method}: there is no call`, state);
     }
-    const args = writeHeaders(new Writer().text(method), extraHeaders).text(type).bytes(bytes);
+    const args = writeHeaders(argumentBlock().text(method), extraHeaders).text(type).bytes(bytes);
     check(
       running().sc_invitation_send_request(this.#serial, args.block, args.size),
       `Could not send ${method}`,
@@ -521,14 +521,14 @@ export class Invitation implements NativeObject {
         if (this.#serial === null || this.#ending) {
           throw new SIPCoreInvalidStateError(`Could not send ${method}: there is no call`, this.#state);
         }
-        const args = writeHeaders(new Writer().text(method), headers).text(contentType).text(body);
+        const args = writeHeaders(argumentBlock().text(method), headers).text(contentType).text(body);
         check(
           running().sc_invitation_send_request(this.#serial, args.block, args.size),
           `Could not send ${method}`,
         );
       },
       answer: (request, code, headers) => {
-        const args = writeHeaders(new Writer().text(""), headers).text("").text("");
+        const args = writeHeaders(argumentBlock().text(""), headers).text("").text("");
         runningOrNull()?.sc_incoming_request_answer(
           request as Serial<"incoming_request">,
           code,
@@ -608,7 +608,7 @@ export class Invitation implements NativeObject {
   }
 
   #sendEnd(code: number, extraHeaders: readonly BaseHeader[]): void {
-    const args = writeHeaders(new Writer(), extraHeaders);
+    const args = writeHeaders(argumentBlock(), extraHeaders);
     const status = running().sc_invitation_end(this.#serial!, code, args.block, args.size);
     // The peer has ended it meanwhile: the change that tells so is on its way.
     if (status === errors.SC_EGONE) return;

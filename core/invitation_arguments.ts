@@ -3,7 +3,6 @@
 import type { Writer } from "../ffi/wire.ts";
 import { checkInstance, checkInteger, checkText } from "./check_argument.ts";
 import { BaseCredentials, FrozenCredentials } from "./credentials.ts";
-import { Engine } from "./engine.ts";
 import { checkExtraHeaders, checkUriHeaders, writeHeaders } from "./extra_headers.ts";
 import {
   BaseContactHeader,
@@ -19,6 +18,7 @@ import {
 } from "./headers.ts";
 import type { InviteOptions, SessionTimer } from "./invitation_options.ts";
 import { lazy } from "./lazy.ts";
+import { ownContact } from "./own_contact.ts";
 import { type CheckedRoute, checkRoute } from "./route.ts";
 import { BaseSDPSession, FrozenSDPSession } from "./sdp_session.ts";
 import { checkTimeout } from "./timeout.ts";
@@ -121,8 +121,8 @@ export function checkContact(header: BaseContactHeader | null | undefined): Froz
 }
 
 /** The Contact of an INVITE whose options name none. */
-export function defaultContact({ routeHeader, fromHeader }: CheckedInvite): FrozenContactHeader {
-  return new FrozenContactHeader(new Engine().contactUri(routeHeader, { user: fromHeader.uri.user }));
+export function defaultContact({ requestUri, fromHeader, routeHeader }: CheckedInvite): FrozenContactHeader {
+  return ownContact(requestUri, fromHeader, routeHeader);
 }
 
 /** Writes the block of sc_invitation_create(). */

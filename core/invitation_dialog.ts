@@ -65,7 +65,10 @@ export class InvitationDialog {
   heard({ message, peerAddress, transport }: PeerMessage): SIPMessage | null {
     if (peerAddress) this.peerAddress = peerAddress;
     if (transport) this.transport = transport;
-    if (message && this.#callId === nothing) this.#callId = lazy(() => message.headers.text("Call-ID"));
+    if (message && this.#callId === nothing) {
+      message.keep();
+      this.#callId = lazy(() => message.headers.text("Call-ID"));
+    }
     return message;
   }
 
@@ -80,7 +83,7 @@ export class InvitationDialog {
 
   /** A message of the peer's that may refresh what is known of it. */
   learn(message: SIPMessage): void {
-    if (this.#news.push(message) >= mostNews) this.#read();
+    if (this.#news.push(message.keep()) >= mostNews) this.#read();
   }
 
   #read(): void {

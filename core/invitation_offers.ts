@@ -39,10 +39,12 @@ export class InvitationOffers {
     remote: Uint8Array,
   ): { local: () => FrozenSDPSession; remote: () => FrozenSDPSession } {
     const proposed = this.proposedRemote;
+    // They stay for as long as the call, and must not keep what came together with them.
+    const [ownLocal, ownRemote] = [local.slice(), remote.slice()];
     const agreed = {
-      local: lazy(() => parse(local)),
+      local: lazy(() => parse(ownLocal)),
       // As the peer wrote it, where we have that: PJSIP drops what it does not know.
-      remote: lazy(() => proposed() ?? parse(remote)),
+      remote: lazy(() => proposed() ?? parse(ownRemote)),
     };
     this.withdraw();
     this.activeLocal = agreed.local;

@@ -39,7 +39,7 @@ export interface InviteOptions {
   toHeader: BaseToHeader;
   /** Where the INVITE goes: an IP address, its port and transport. */
   routeHeader: BaseRouteHeader;
-  /** Left out: our address towards the route, with the user of the From header. */
+  /** Left out: our address towards the route, with the user of the From header, as sips where `requestUri` is. */
   contactHeader?: BaseContactHeader;
   /** The offer; null: the peer makes it in its 2xx, and `sendAck()` answers. */
   sdp: BaseSDPSession | null;

@@ -4,29 +4,60 @@ import type { EndpointAddress } from "./endpoint_address.ts";
 import { SIPMessage } from "./sip_message.ts";
 import type { TransportName } from "./uri.ts";
 
-/** A SIP message in a record, with where it came from; twin of sc_record_rdata() in shim/sip_message.c. */
-export interface PeerMessage {
-  /** null when the record had none. */
-  readonly message: SIPMessage | null;
-  /** null for a message that was sent. */
-  readonly peerAddress: EndpointAddress | null;
-  readonly transport: TransportName | null;
-}
-
 /** PJSIP's name of a transport ("UDP", "TCP6") as the API has it. */
 export function transportName(name: string): TransportName | null {
   const plain = name.toLowerCase().replace(/6$/, "");
   return plain === "udp" || plain === "tcp" || plain === "tls" ? plain : null;
 }
 
-/** Reads the fields of one message. */
+/**
+ * A SIP message in a record, with where it came from, each decoded when it is asked for; twin of sc_record_rdata() in
+ * shim/sip_message.c.
+ */
+export class PeerMessage {
+  readonly #fields: Reader;
+  #message: SIPMessage | null | undefined;
+  #peerAddress: EndpointAddress | null | undefined;
+  #transport: TransportName | null | undefined;
+
+  /** `fields` is a reader of its own. */
+  constructor(fields: Reader) {
+    this.#fields = fields;
+  }
+
+  /** null when the record had none. */
+  get message(): SIPMessage | null {
+    if (this.#message === undefined) {
+      const bytes = this.#fields.fork().bytes();
+      this.#message = bytes.length ? SIPMessage.decode(bytes) : null;
+    }
+    return this.#message;
+  }
+
+  /** null for a message that was sent. */
+  get peerAddress(): EndpointAddress | null {
+    if (this.#peerAddress === undefined) {
+      const fields = this.#fields.fork().skip(1);
+      const ip = fields.text();
+      this.#peerAddress = ip ? { ip, port: fields.u32() } : null;
+    }
+    return this.#peerAddress;
+  }
+
+  get transport(): TransportName | null {
+    if (this.#transport === undefined) {
+      const fields = this.#fields.fork().skip(2);
+      fields.u32();
+      this.#transport = transportName(fields.text());
+    }
+    return this.#transport;
+  }
+}
+
+/** Takes the fields of one message off the reader. */
 export function readPeerMessage(reader: Reader): PeerMessage {
-  const bytes = reader.bytes();
-  const ip = reader.text();
-  const port = reader.u32();
-  return {
-    message: bytes.length ? SIPMessage.decode(bytes) : null,
-    peerAddress: ip ? { ip, port } : null,
-    transport: transportName(reader.text()),
-  };
+  const message = new PeerMessage(reader.fork());
+  reader.skip(2).u32();
+  reader.skip(1);
+  return message;
 }

@@ -24,7 +24,7 @@ export class SIPMessage {
     return new SIPMessage(bytes);
   }
 
-  readonly #bytes: Uint8Array;
+  #bytes: Uint8Array;
   /** Where the start line begins and ends, where the headers end, and where the body begins. */
   #sections: readonly [number, number, number, number] | null = null;
   #start: StartLine | null = null;
@@ -110,14 +110,18 @@ export class SIPMessage {
   /** The body as the application gets it, null when there is none. */
   get body(): Body | null {
     if (this.#body === undefined) {
-      this.#body = decodeBody(this.bodyBytes, this.contentType?.contentType ?? null);
+      // The header's class is not needed for the type alone.
+      const header = this.headers.text("Content-Type");
+      const type = header === null ? null : header.split(";", 1)[0]!.trim();
+      this.#body = decodeBody(this.bodyBytes, type);
     }
     return this.#body;
   }
 
   /** The body as it stood there: as much as Content-Length says, or all that there is. */
   get bodyBytes(): Uint8Array {
-    const rest = this.#bytes.subarray(this.#split()[3]);
+    const [, , , start] = this.#split();
+    const rest = this.#bytes.subarray(start);
     const length = this.headers.text("Content-Length");
     return length !== null && /^[0-9]+$/.test(length) ? rest.subarray(0, Number(length)) : rest;
   }
@@ -130,8 +134,19 @@ export class SIPMessage {
     return this.#start;
   }
 
+  /** Gives it a memory of its own, where that is shared: it is to stay. */
+  keep(): this {
+    if (this.#bytes.length < this.#bytes.buffer.byteLength) this.#bytes = this.#bytes.slice();
+    return this;
+  }
+
   #split(): readonly [number, number, number, number] {
-    return this.#sections ??= splitMessage(this.#bytes);
+    if (this.#sections === null) {
+      // What is read is often kept, and must not keep what came together with it.
+      this.keep();
+      this.#sections = splitMessage(this.#bytes);
+    }
+    return this.#sections;
   }
 }
 

@@ -84,4 +84,5 @@ export const runtime: Runtime = {
   open,
   onBell,
   environment: (name) => process.env[name] ?? null,
+  mayBind: () => true,
 };

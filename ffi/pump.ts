@@ -20,7 +20,6 @@ export class Pump {
   readonly #onRecord: RecordHandler;
   readonly #onError: (error: unknown) => void;
   #buffer: Uint8Array<ArrayBuffer> = new Uint8Array(256 * 1024);
-  #view: DataView<ArrayBuffer> = new DataView(this.#buffer.buffer);
   #bell: Bell | null = null;
   #busy = false;
 
@@ -50,7 +49,6 @@ export class Pump {
     let size = this.#native.sc_ring_drain(this.#buffer, this.#buffer.length);
     while (size < 0) {
       this.#buffer = new Uint8Array(Math.max(-size, this.#buffer.length * 2));
-      this.#view = new DataView(this.#buffer.buffer);
       size = this.#native.sc_ring_drain(this.#buffer, this.#buffer.length);
     }
     return size;
@@ -71,7 +69,9 @@ export class Pump {
   }
 
   #dispatch(size: number): void {
-    const view = this.#view;
+    // One copy for all that came together: what is read later is read from there.
+    const records = this.#buffer.slice(0, size);
+    const view = new DataView(records.buffer);
     let at = 0;
     while (at < size) {
       const end = at + view.getUint32(at, true);
@@ -79,7 +79,7 @@ export class Pump {
       const serial = view.getFloat64(at + 8, true);
       const time = view.getFloat64(at + 16, true);
       try {
-        this.#onRecord(kind, serial, time, new Reader(view, at + headerSize, end));
+        this.#onRecord(kind, serial, time, new Reader(records, view, at + headerSize, end));
       } catch (error) {
         this.#onError(error);
       }

@@ -74,11 +74,14 @@ export interface Runtime {
   onBell(native: BellFunctions, ring: () => void): Bell;
   /** The environment variable, or null when it is unset or may not be read without asking. */
   environment(name: string): string | null;
+  /** Whether a UDP socket of node:dgram may be bound to that IP address, without asking. */
+  mayBind(address: string): boolean;
 }
 
 /** The rows that a bell needs. */
 export interface BellFunctions {
   sc_bell_run(): number;
   sc_bell_wait(run: number): Promise<number>;
+  sc_bell_linger(run: number): number;
   sc_bell_start(callback: object | number): number;
 }

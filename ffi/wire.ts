@@ -52,6 +52,7 @@ export class Writer {
   }
 
   text(value: string): this {
+    if (value === "") return this.u32(0);
     // A UTF-16 unit never takes more than three bytes.
     const at = this.#reserve(4 + value.length * 3);
     const { written } = encoder.encodeInto(value, this.#bytes.subarray(at + 4));
@@ -79,6 +80,12 @@ export class Writer {
     return this;
   }
 
+  /** Begins anew. */
+  clear(): this {
+    this.#size = 0;
+    return this;
+  }
+
   /** How many bytes were written. */
   get size(): number {
     return this.#size;
@@ -90,32 +97,36 @@ export class Writer {
   }
 }
 
+const shared = new Writer();
+
+/** An empty writer for one call, which reads the block before it returns. Another such call writes over it. */
+export function argumentBlock(): Writer {
+  return shared.clear();
+}
+
 /** Up to here a loop is faster than a decoder. */
 const shortText = 40;
 
-const shelfSize = 8 * 1024;
-let shelf: ArrayBuffer = new ArrayBuffer(shelfSize);
-let shelfUsed = 0;
-
-/** Small blocks share a buffer: one of its own for each costs more than what is in it. */
-function allocate(size: number): Uint8Array<ArrayBuffer> {
-  if (size > shelfSize / 4) return new Uint8Array(size);
-  if (shelfUsed + size > shelfSize) {
-    shelf = new ArrayBuffer(shelfSize);
-    shelfUsed = 0;
+/** Null when it is not all ASCII. */
+function ascii(bytes: Uint8Array): string | null {
+  let text = "";
+  for (const code of bytes) {
+    if (code > 0x7f) return null;
+    text += String.fromCharCode(code);
   }
-  const block = new Uint8Array(shelf, shelfUsed, size);
-  shelfUsed += size;
-  return block;
+  return text;
 }
 
 /** Reads a record or an answer; text that is not UTF-8 keeps U+FFFD in the place of what is not. */
 export class Reader {
+  readonly #source: Uint8Array<ArrayBuffer>;
   readonly #view: DataView<ArrayBuffer>;
   #at: number;
   readonly #end: number;
 
-  constructor(view: DataView<ArrayBuffer>, at: number, end: number) {
+  /** `view` is of the same bytes as `source`. */
+  constructor(source: Uint8Array<ArrayBuffer>, view: DataView<ArrayBuffer>, at: number, end: number) {
+    this.#source = source;
     this.#view = view;
     this.#at = at;
     this.#end = end;
@@ -145,36 +156,27 @@ export class Reader {
   }
 
   text(): string {
-    const size = this.u32();
-    const at = this.#take(size);
-    if (size === 0) return "";
-    return (size <= shortText ? this.#ascii(at, size) : null) ??
-      decoder.decode(new Uint8Array(this.#view.buffer, this.#view.byteOffset + at, size));
+    const bytes = this.bytes();
+    if (bytes.length === 0) return "";
+    return (bytes.length <= shortText ? ascii(bytes) : null) ?? decoder.decode(bytes);
   }
 
-  /** What a decoder takes longer for: a few letters. Null when they are not all ASCII. */
-  #ascii(at: number, size: number): string | null {
-    let text = "";
-    for (let index = at; index < at + size; index++) {
-      const code = this.#view.getUint8(index);
-      if (code > 0x7f) return null;
-      text += String.fromCharCode(code);
-    }
-    return text;
-  }
-
-  /** A copy: the buffer beneath is used again. */
+  /** No copy: it keeps the whole source alive. */
   bytes(): Uint8Array<ArrayBuffer> {
     const size = this.u32();
-    const at = this.#view.byteOffset + this.#take(size);
-    const copy = allocate(size);
-    copy.set(new Uint8Array(this.#view.buffer, at, size));
-    return copy;
+    const at = this.#take(size);
+    return this.#source.subarray(at, at + size);
   }
 
-  /** Passes over text or bytes. */
-  skip(): void {
-    this.#take(this.u32());
+  /** Passes over so many texts, or bytes with their size ahead. */
+  skip(count: number): this {
+    for (; count > 0; count--) this.#take(this.u32());
+    return this;
+  }
+
+  /** A reader of its own of what is left, for later. */
+  fork(): Reader {
+    return new Reader(this.#source, this.#view, this.#at, this.#end);
   }
 
   /** Whether there is anything left to read. */
@@ -197,5 +199,5 @@ export function readAnswer(
     answer = new Uint8Array(-size);
     size = call(answer, answer.length);
   }
-  return size > 0 ? new Reader(new DataView(answer.buffer), 0, size) : null;
+  return size > 0 ? new Reader(answer, new DataView(answer.buffer), 0, size) : null;
 }

@@ -15,7 +15,7 @@ import { type MediaDirection, SDPMediaStream } from "../core/sdp_media_stream.ts
 import { BaseSDPSession, FrozenSDPSession, SDPSession } from "../core/sdp_session.ts";
 import { records } from "../ffi/bindings/records.ts";
 import type { Serial } from "../ffi/types.ts";
-import { cstring, readAnswer, type Reader, Writer } from "../ffi/wire.ts";
+import { argumentBlock, cstring, readAnswer, type Reader } from "../ffi/wire.ts";
 import { audioFormats } from "./audio_codecs.ts";
 import { AudioMixer, checkVolume, leaveMixer } from "./audio_mixer.ts";
 import { type AudioStatistics, readStatistics } from "./audio_statistics.ts";
@@ -234,7 +234,7 @@ export class AudioTransport implements NativeObject {
     }
     this.transport.setEstablished(localSdp, remoteSdp, sdpIndex);
     const native = running();
-    const args = new Writer().text(localSdp.toString()).text(remoteSdp.toString()).u32(sdpIndex)
+    const args = argumentBlock().text(localSdp.toString()).text(remoteSdp.toString()).u32(sdpIndex)
       .u8(this.enableSilenceDetection ? 1 : 0);
     const serial = create(
       "Could not start the audio stream",

@@ -13,7 +13,7 @@ import { BaseSDPSession, SDPSession } from "../core/sdp_session.ts";
 import { isIPLiteral } from "../core/uri_parser.ts";
 import { errors } from "../ffi/bindings/records.ts";
 import type { Serial } from "../ffi/types.ts";
-import { cstring, readAnswer, Writer } from "../ffi/wire.ts";
+import { argumentBlock, cstring, readAnswer } from "../ffi/wire.ts";
 
 /** The states of an RTPTransport. */
 export type RTPTransportState = "NULL" | "INIT" | "LOCAL" | "ESTABLISHED" | "INVALID";
@@ -191,7 +191,7 @@ export class RTPTransport implements NativeObject {
     if (this.#state === "INIT") {
       this.encode(localSdp instanceof SDPSession ? localSdp : SDPSession.from(localSdp), remoteSdp, sdpIndex);
     }
-    const args = new Writer().text(localSdp.toString()).text(remoteSdp.toString());
+    const args = argumentBlock().text(localSdp.toString()).text(remoteSdp.toString());
     check(
       running().sc_rtp_transport_establish(this.serial, args.block, args.size, sdpIndex),
       "Could not establish the RTP transport",
@@ -211,7 +211,7 @@ export class RTPTransport implements NativeObject {
   encode(localSdp: SDPSession, remoteSdp: BaseSDPSession | null, sdpIndex: number): void {
     checkInteger(sdpIndex, "sdpIndex", 0, localSdp.media.length - 1);
     const native = running();
-    const args = new Writer().text(localSdp.toString()).text(remoteSdp?.toString() ?? "");
+    const args = argumentBlock().text(localSdp.toString()).text(remoteSdp?.toString() ?? "");
     const answer = readAnswer((buffer, capacity) =>
       native.sc_rtp_transport_encode(this.serial, args.block, args.size, sdpIndex, status, buffer, capacity)
     );

@@ -6,7 +6,7 @@
  * How to read it. pjsip-perf sends the next request when one was answered, so its rate tells how soon a server answers,
  * wake-up included; SIPp sends at a given rate, so there the CPU time per request tells what a server costs. Machines
  * are shared and differ: the ratios to C, taken within a round, are the result, and CPU is steadier than rate. Each
- * measurement has a server process of its own, which has seen 500 requests before. Memory is what the process holds
+ * measurement has a server process of its own, which has seen thousands of requests before. Memory is what the process holds
  * when the last answer is out: transactions live on for 32 seconds, so it counts the requests of the run.
  */
 import { mkdir, writeFile } from "node:fs/promises";

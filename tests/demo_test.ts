@@ -8,6 +8,7 @@ import process from "node:process";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
+import { RouteHeader } from "../mod.ts";
 import { correlate } from "../scripts/correlation.ts";
 import { startChild } from "../scripts/demo/child.ts";
 import { runLoopback } from "../scripts/demo/loopback.ts";
@@ -15,6 +16,7 @@ import { parseOptions, UsageError } from "../scripts/demo/options.ts";
 import { PatienceError, within } from "../scripts/demo/patience.ts";
 import { decodeCommand, decodeEvent, encodeLine, type PartyEvent } from "../scripts/demo/protocol.ts";
 import { runCall, runListen } from "../scripts/demo/remote.ts";
+import { callOver, describeRoute } from "../scripts/demo/route.ts";
 import { runtimeCommand } from "../scripts/demo/runtimes.ts";
 import { callLines, verdictLines } from "../scripts/demo/summary.ts";
 import { painter, Screen } from "../scripts/demo/terminal.ts";
@@ -119,6 +121,46 @@ describe("within()", () => {
     controller.abort(new Error("stop"));
     await assertRejects(() => waiting, Error, "stop");
     await assertRejects(() => within(Promise.reject(new Error("own")), 1000, "late"), Error, "own");
+  });
+});
+
+describe("callOver()", () => {
+  const routes = ["192.0.2.1", "192.0.2.2", "2001:db8::3"].map((address) =>
+    RouteHeader.to({ address, transport: address === "192.0.2.2" ? "tls" : "udp" })
+  );
+  const failed = { ...callReport, code: 503, endedBy: null, ringing: null, setUp: null };
+
+  /** Calls over the routes with these ends; gives the last report and where the attempts went. */
+  async function attempts(...reports: (typeof callReport)[]): Promise<[typeof callReport, string[]]> {
+    const went = [describeRoute(routes[0]!)];
+    const next = (route: RouteHeader): void => void went.push(describeRoute(route));
+    return [await callOver(routes, () => Promise.resolve(reports.shift()!), next), went];
+  }
+
+  it("goes on until somebody is reached", async () => {
+    const [last, went] = await attempts(failed, { ...failed, code: 408 }, callReport);
+    assert(last === callReport);
+    assertEquals(went, ["192.0.2.1:5060 over UDP", "192.0.2.2:5061 over TLS", "[2001:db8::3]:5060 over UDP"]);
+    const none = await attempts(failed, failed, failed);
+    assert(none[0] === failed);
+    assertEquals(none[1].length, 3);
+  });
+
+  it("asks nobody else after an answer, a ring, or the user's own hang-up", async () => {
+    for (
+      const report of [
+        callReport,
+        { ...failed, code: 486 },
+        { ...failed, code: 500 },
+        { ...failed, code: null },
+        { ...failed, ringing: 10 },
+        { ...failed, endedBy: "local" as const },
+      ]
+    ) assertEquals((await attempts(report))[1].length, 1);
+  });
+
+  it("throws where there is no route", async () => {
+    await assertRejects(() => callOver([], () => Promise.reject(), () => {}), Error, "no route");
   });
 });
 
@@ -545,9 +587,9 @@ describe("npm run demo", () => {
     const [left, right] = [join(folder, "left"), join(folder, "right")];
     const listener = demo(["--listen", `${port}`, "--folder", right, "--codec", "PCMA"]);
     await listener.printed(`port ${port}`);
-    for (const transport of ["udp", "tcp"]) {
+    for (const [host, transport] of [["127.0.0.1", "udp"], ["localhost", "tcp"]]) {
       const run = demo([
-        `sip:demo@127.0.0.1:${port};transport=${transport}`,
+        `sip:demo@${host}:${port};transport=${transport}`,
         "--seconds",
         "2",
         "--folder",
@@ -573,5 +615,11 @@ describe("npm run demo", () => {
     const run = demo([`sip:demo@127.0.0.1:${port};transport=tcp`, "--folder", folder]);
     assertEquals(await run.status, 1, run.text);
     assertMatch(run.text, /not answered/);
+  });
+
+  it("gives 1 and says so where there is no route", patient, async () => {
+    const run = demo(["sip:demo@256.0.0.1", "--folder", folder]);
+    assertEquals(await run.status, 1, run.text);
+    assertMatch(run.text, /no route to "256\.0\.0\.1"/);
   });
 });

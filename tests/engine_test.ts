@@ -397,6 +397,32 @@ describe("Engine", () => {
     assertEquals([engine.udpPort, engine.tcpPort], [udpPort, udpPort]);
   });
 
+  for (
+    const [ipAddress, loopback] of [[null, "127.0.0.1"], ["0.0.0.0", "127.0.0.1"], ["::", "::1"]] as const
+  ) {
+    it(`Engine listens at all addresses: ${ipAddress}`, async () => {
+      await startEngine({ ipAddress });
+      assertEquals(engine.ipAddress, ipAddress);
+      for (const transport of ["udp", "tcp"] as const) {
+        const port = transport === "udp" ? engine.udpPort! : engine.tcpPort!;
+        const contact = engine.contactUri(RouteHeader.to({ address: loopback, port: 5060, transport }));
+        assertEquals([contact.host, contact.port], [loopback, port]);
+      }
+      const socket = connect(engine.tcpPort!, loopback);
+      await once(socket, "connect");
+      const call = new Invitation();
+      call.sendInvite(inviteOptions(engine.udpPort!, {
+        routeHeader: RouteHeader.to({ address: loopback, port: engine.udpPort! }),
+      }));
+      const { data } = await call.notifications("SIPInvitationChangedState").next().then(({ value }) =>
+        value!
+      );
+      assertEquals(data.state, "outgoing");
+      assertMatch(data.headers.text("Via")!, /^SIP\/2\.0\/UDP (?!0\.0\.0\.0|\[::\])/);
+      socket.destroy();
+    });
+  }
+
   it("Engine.contactUri() is our address towards a route", async () => {
     await startEngine();
     const uri = engine.contactUri(RouteHeader.to({ address: "127.0.0.1" }), { user: "me" });
@@ -413,6 +439,8 @@ describe("Engine", () => {
     await startEngine({ ipAddress: null });
     // Bound to all addresses: the one that packets to the route leave from.
     assertEquals(engine.contactUri(RouteHeader.to({ address: "127.0.0.1" })).host, "127.0.0.1");
+    // No packet leaves for an address that wants its interface named, nor does it get one of the other family.
+    assertEquals(engine.contactUri(RouteHeader.to({ address: "fe80::1" })).host, "::1");
     await stopEngine();
     const stopped = assertThrows(
       () => engine.contactUri(RouteHeader.to({ address: "127.0.0.1" })),
@@ -422,6 +450,11 @@ describe("Engine", () => {
     await startEngine({ ipAddress: "::1" });
     const six = engine.contactUri(RouteHeader.to({ address: "::1" }), { user: "me" });
     assertEquals(`${six}`, `sip:me@[::1]:${engine.udpPort}`);
+    const secure = engine.contactUri(RouteHeader.to({ address: "::1", transport: "tls", tlsName: "b.test" }));
+    assertEquals(`${secure}`, `sip:[::1]:${engine.tlsPort};transport=tls`);
+    engine.setTlsOptions({ localPort: null });
+    const tls = RouteHeader.to({ address: "::1", transport: "tls" });
+    assertThrows(() => engine.contactUri(tls), SIPCoreError, "tls");
   });
 
   it("Engine.userAgent stands in requests and responses, and changes while it runs", async () => {

@@ -23,6 +23,10 @@ describe("runtime", () => {
     assertEquals(runtime.environment("PATH"), process.env["PATH"]!);
     assertEquals(runtime.environment("SIPCORE_NO_SUCH_VARIABLE"), null);
   });
+
+  it("runtime.mayBind() says yes where everything is allowed", () => {
+    for (const address of ["127.0.0.1", "::1", "0.0.0.0", "::"]) assert(runtime.mayBind(address), address);
+  });
 });
 
 describe(

@@ -12,13 +12,16 @@ import {
   NotificationCenter,
   PJSIPError,
   PJSIPTLSError,
+  resolve,
   RouteHeader,
   SIPCoreError,
   SIPCoreInvalidStateError,
-  type SIPNotification,
+  SIPURI,
 } from "../mod.ts";
 import { type CertificateKind, Certificates, goodName, skipWithoutOpenssl } from "./support/certificates.ts";
+import { Connections } from "./support/connections.ts";
 import { startEngine, stopEngine } from "./support/engine_fixture.ts";
+import { NameServer, srv } from "./support/name_server.ts";
 import { connectTLS, TLSServer } from "./support/openssl.ts";
 import { inviteOptions } from "./support/peer_calls.ts";
 import { Peer } from "./support/peer.ts";
@@ -26,34 +29,6 @@ import { Story } from "./support/story.ts";
 import { until } from "./support/until.ts";
 
 const engine = new Engine();
-const connectionNames = [
-  "SIPEngineTransportDidConnect",
-  "SIPEngineTransportDidDisconnect",
-  "SIPEngineTransportDidVerifyCertificate",
-  "SIPEngineTransportGotCertificateError",
-] as const;
-type Told = SIPNotification<(typeof connectionNames)[number]>;
-
-/** What the engine tells of connections. */
-class Connections implements Disposable {
-  readonly told: Told[] = [];
-  readonly #observer: Disposable;
-
-  constructor() {
-    this.#observer = new NotificationCenter().addObserver(
-      (notification) => void this.told.push(notification),
-      { name: connectionNames },
-    );
-  }
-
-  names(): string[] {
-    return this.told.map(({ name }) => name.replace("SIPEngineTransport", ""));
-  }
-
-  [Symbol.dispose](): void {
-    this.#observer[Symbol.dispose]();
-  }
-}
 
 function callOver(port: number, tlsName?: string): Story {
   const story = new Story(new Invitation());
@@ -105,6 +80,25 @@ describe("Engine and TLS", { skip: skipWithoutOpenssl }, () => {
       assertMatch(data.tlsCipher, /^TLS_|^ECDHE/);
     });
   }
+
+  it("Engine follows a sips URI to a server of another name, which is verified by the URI's domain", async () => {
+    await using server = await TLSServer.start(certificates.get("good"));
+    await using names = await NameServer.open();
+    names.set(`_sips._tcp.${goodName}`, { SRV: [srv("server.elsewhere.test", server.port)] });
+    names.set("server.elsewhere.test", { A: ["127.0.0.1"] });
+    await startVerifying();
+    const requestUri = SIPURI.parse(`sips:bob@${goodName}`);
+    const [routeHeader] = await resolve(requestUri);
+    new Invitation().sendInvite(inviteOptions(server.port, { requestUri, routeHeader: routeHeader! }));
+    await server.child.line(new RegExp(`^INVITE sips:bob@${goodName} SIP/2\\.0`), 5000);
+    // RFC 3261, section 8.1.1.8.
+    const contact = `<sips:alice@127.0.0.1:${engine.tlsPort}`;
+    const { output } = server.child;
+    await until(
+      () => output.some((line) => /^(m|Contact):/.test(line) && line.includes(contact)),
+      "the Contact",
+    );
+  });
 
   it("Engine tells what a certificate says", async () => {
     await using server = await TLSServer.start(certificates.get("good"));

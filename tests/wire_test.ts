@@ -57,7 +57,7 @@ function read(reader: Reader, all: readonly Value[]): Value[] {
 function readerOf(bytes: Uint8Array, before = 24): Reader {
   const buffer = new Uint8Array(before + bytes.length + 32).fill(0xff);
   buffer.set(bytes, before);
-  return new Reader(new DataView(buffer.buffer), before, before + bytes.length);
+  return new Reader(buffer, new DataView(buffer.buffer), before, before + bytes.length);
 }
 
 function bytesOf(hex: string): Uint8Array {
@@ -165,21 +165,16 @@ describe("Reader", () => {
     const view = new DataView(new ArrayBuffer(16));
     view.setFloat64(0, Number.MAX_SAFE_INTEGER, true);
     view.setFloat64(8, 0.25, true);
-    const reader = new Reader(view, 0, 16);
+    const reader = new Reader(new Uint8Array(view.buffer), view, 0, 16);
     assertEquals([reader.f64(), reader.f64(), reader.done], [Number.MAX_SAFE_INTEGER, 0.25, true]);
   });
 
-  it("Reader.bytes() gives a copy, since the buffer is used again", () => {
-    const buffer = new Uint8Array([2, 0, 0, 0, 7, 8]);
-    const bytes = new Reader(new DataView(buffer.buffer), 0, 6).bytes();
-    buffer.fill(0);
-    assertEquals([...bytes], [7, 8]);
-  });
-
-  it("Reader goes by the offset of its view", () => {
-    const buffer = new Uint8Array([0xff, 0xff, 1, 0, 0, 0, 65, 1, 0, 0, 0, 66]);
-    const reader = new Reader(new DataView(buffer.buffer, 2), 0, 10);
-    assertEquals([reader.text(), [...reader.bytes()]], ["A", [66]]);
+  it("Reader.skip() passes over texts and bytes, and fork() reads on by itself", () => {
+    const reader = readerOf(blockOf([["t", "a"], ["t", ""], ["t", "bc"], ["U", 7]]));
+    const fork = reader.fork();
+    assertEquals([reader.skip(3).u32(), reader.done], [7, true]);
+    assertEquals([fork.text(), fork.skip(1).text(), fork.fork().u32(), fork.done], ["a", "bc", 7, false]);
+    assertThrows(() => fork.skip(1), RangeError);
   });
 });
 

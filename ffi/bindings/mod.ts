@@ -2,6 +2,7 @@
 import { audioMixer } from "./audio_mixer.ts";
 import { audioTransport } from "./audio_transport.ts";
 import { bell } from "./bell.ts";
+import { devices } from "./devices.ts";
 import { engine } from "./engine.ts";
 import { events } from "./events.ts";
 import { incomingRequest } from "./incoming_request.ts";
@@ -19,6 +20,7 @@ type Table =
   & typeof bell
   & typeof log
   & typeof engine
+  & typeof devices
   & typeof transports
   & typeof events
   & typeof incomingRequest
@@ -36,6 +38,7 @@ export const table: Table = {
   ...bell,
   ...log,
   ...engine,
+  ...devices,
   ...transports,
   ...events,
   ...incomingRequest,

@@ -4,6 +4,9 @@
 #include "bell.h"
 #include "internal.h"
 
+/* What comes within so many microseconds comes in quick succession. */
+#define SOON_US 60
+
 typedef struct {
     void (*ring)(void);
     uint32_t run;
@@ -16,7 +19,7 @@ static void *bell_thread(void *arg)
 
     free(arg);
     sc_thread_name("sc-bell");
-    while (sc_ring_wait(self.run, &seen))
+    while (sc_ring_wait(self.run, &seen, 0) == SC_RING_DUE)
         self.ring();
     return NULL;
 }
@@ -26,12 +29,19 @@ uint32_t sc_bell_run(void)
     return sc_ring_run();
 }
 
+/* One waiter in a run (sc_attach admits one isolate), which waits in one way at a time: it remembers the last ring. */
+static uint64_t last_ring;
+
 int32_t sc_bell_wait(uint32_t run)
 {
-    /* One waiter in a run (sc_attach admits one isolate), so its memory of the last ring can live here. */
-    static uint64_t seen;
+    if (sc_ring_wait(run, &last_ring, SOON_US) == SC_RING_DUE)
+        return 2;
+    return sc_ring_wait(run, &last_ring, 0) == SC_RING_DUE ? 1 : 0;
+}
 
-    return sc_ring_wait(run, &seen) ? 1 : 0;
+int32_t sc_bell_linger(uint32_t run)
+{
+    return sc_ring_wait(run, &last_ring, SOON_US) == SC_RING_DUE ? 1 : 0;
 }
 
 int32_t sc_bell_start(void (*ring)(void))
@@ -53,6 +63,8 @@ int32_t sc_bell_start(void (*ring)(void))
     pthread_attr_destroy(&attr);
     if (failed)
         free(self);
+    else
+        sc_ring_call(ring);
     return failed ? PJ_STATUS_FROM_OS(failed) : PJ_SUCCESS;
 }
 

@@ -123,15 +123,13 @@ static bool understands(pjsip_rx_data *rdata)
 
 /* ---- loops ----------------------------------------------------------------------------------------------------------- */
 
-/* A request of ours that has come back: the sender's Via, the last one, is that of a transaction we have. */
-static bool is_ours(pjsip_rx_data *rdata)
+/* A request of ours: the Via of its sender is that of a transaction that we have. */
+static bool is_ours(pjsip_rx_data *rdata, pjsip_via_hdr *sender)
 {
-    pjsip_via_hdr *top = rdata->msg_info.via, *sender = top, *via = top;
+    pjsip_via_hdr *top = rdata->msg_info.via;
     pjsip_transaction *tsx = NULL;
     pj_str_t key;
 
-    while ((via = pjsip_msg_find_hdr(rdata->msg_info.msg, PJSIP_H_VIA, via->next)))
-        sender = via;
     rdata->msg_info.via = sender;
     if (pjsip_tsx_create_key(rdata->tp_info.pool, &key, PJSIP_ROLE_UAC, &rdata->msg_info.cseq->method, rdata) ==
         PJ_SUCCESS)
@@ -142,10 +140,19 @@ static bool is_ours(pjsip_rx_data *rdata)
     return tsx != NULL;
 }
 
-/* It has come back to us, or has come already by another way (RFC 3261, sections 8.2.2.2 and 16.3). */
+/*
+ * It has come back to us, or has come already by another way (RFC 3261, sections 8.2.2.2 and 16.3). Only a proxy does
+ * such a thing, and leaves a Via; what comes from its sender, ourselves included, costs no search.
+ */
 static bool is_loop(pjsip_rx_data *rdata)
 {
-    return atomic_load(&detects_loops) && (is_ours(rdata) || pjsip_tsx_detect_merged_requests(rdata));
+    pjsip_via_hdr *sender = NULL, *via = rdata->msg_info.via;
+
+    if (!atomic_load(&detects_loops))
+        return false;
+    while ((via = pjsip_msg_find_hdr(rdata->msg_info.msg, PJSIP_H_VIA, via->next)))
+        sender = via;
+    return sender && (is_ours(rdata, sender) || pjsip_tsx_detect_merged_requests(rdata));
 }
 
 /* ---- MESSAGE --------------------------------------------------------------------------------------------------------- */

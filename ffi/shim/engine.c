@@ -155,8 +155,10 @@ static void *poll_thread(void *arg)
     PJ_UNUSED_ARG(arg);
     sc_thread_name("sc-sip");
     sc_thread_register();
+    sc_ring_defer();
     while (!atomic_load(&quitting)) {
         pjsip_endpt_handle_events2(sc_engine.endpt, &wait, NULL);
+        sc_ring_deferred();
         pj_gettickcount(&now);
         if (now.sec != swept.sec) {
             swept = now;
@@ -168,6 +170,7 @@ static void *poll_thread(void *arg)
     end_all();
     sc_record_init(&record, SC_RECORD_ENGINE_STOPPED, 0);
     sc_record_push(&record, false);
+    sc_ring_deferred();
     return NULL;
 }
 
@@ -257,6 +260,7 @@ static void end_all(void)
         }
     }
     sc_clock_stop();
+    sc_devices_end();
     tear_down();
 }
 

@@ -23,6 +23,10 @@ void sc_thread_register(void);
 /* What the system calls the calling thread, which is one of ours: at most 15 characters. */
 void sc_thread_name(const char *name);
 
+/* For pthread_cond_timedwait(): a condition, and so many ms from now, whatever happens to the time of day. */
+void sc_cond_init(pthread_cond_t *cond);
+struct timespec sc_from_now(unsigned ms);
+
 /* Every entry that touches a pj object stands between these two: false when the engine does not run. */
 bool sc_enter(void);
 void sc_leave(void);
@@ -156,10 +160,20 @@ void sc_ring_push(const sc_record *record, bool droppable);
 size_t sc_ring_size(void);
 /* Records of SC_RECORD_MESSAGE among them. */
 unsigned sc_ring_messages(void);
+/* From now on the calling thread rings by sc_ring_deferred() only, which it calls with no lock of PJSIP's. */
+void sc_ring_defer(void);
+void sc_ring_deferred(void);
+/* What a deferring thread calls to ring; NULL: it wakes the one in sc_ring_wait(). Until the ring is shut. */
+void sc_ring_call(void (*call)(void));
 /* The number of the present run, for sc_ring_wait(). */
 uint32_t sc_ring_run(void);
-/* Blocks until there is something new to drain, or until that run is over; false then. `seen` is the caller's own. */
-bool sc_ring_wait(uint32_t run, uint64_t *seen);
+typedef enum { SC_RING_OVER, SC_RING_DUE, SC_RING_LATE } sc_ring_event;
+
+/*
+ * Blocks until there is something new to drain, that run is over, or the time (0: any) has passed. `seen` is the
+ * caller's own.
+ */
+sc_ring_event sc_ring_wait(uint32_t run, uint64_t *seen, unsigned limit_us);
 void sc_ring_open(void);
 void sc_ring_shut(void);
 
@@ -345,6 +359,74 @@ void sc_clock_remove(sc_clock_client *client);
  */
 void sc_clock_hold(void);
 void sc_clock_go_on(void);
+
+/* ---- alsa.c: libasound, if this machine has it ----------------------------------------------------------------------- */
+
+bool sc_alsa_load(void);
+/* Reads the configuration anew and calls `each` for every device that can be opened; which takes that long. */
+void sc_alsa_each(void (*each)(void *arg, const char *name, bool input, bool output), void *arg);
+/* A hash of what the configuration says of a device. */
+uint32_t sc_alsa_definition(const char *name, bool input);
+/* In one direction, which `param` says; not for two threads at once. */
+pj_status_t sc_alsa_open(const char *name, pjmedia_aud_param *param, pjmedia_aud_rec_cb captured,
+                         pjmedia_aud_play_cb play, void *arg, pjmedia_aud_stream **stream);
+/* When the last stream is closed. */
+void sc_alsa_end(void);
+
+/* ---- devices.c -------------------------------------------------------------------------------------------------------- */
+
+/* Joins its thread. */
+void sc_devices_end(void);
+
+/* ---- echo_canceller.c ------------------------------------------------------------------------------------------------- */
+
+typedef struct sc_echo_canceller sc_echo_canceller;
+
+/* `tail` and `latency`, that of the loudspeaker, in ms. NULL: no memory. */
+sc_echo_canceller *sc_echo_canceller_create(pj_pool_t *pool, unsigned rate, unsigned tail, unsigned latency);
+
+typedef struct {
+    pthread_mutex_t mutex;
+    sc_echo_canceller *canceller; /* NULL: off */
+} sc_echo;
+
+void sc_echo_init(sc_echo *echo);
+void sc_echo_destroy(sc_echo *echo);
+/* Takes the canceller over and destroys the one before. */
+void sc_echo_set(sc_echo *echo, sc_echo_canceller *canceller);
+/* A frame goes to the loudspeaker. */
+void sc_echo_played(sc_echo *echo, const int16_t *samples);
+/* A frame has come from the microphone; its echo is taken out. */
+void sc_echo_captured(sc_echo *echo, int16_t *samples);
+
+/* ---- sound_device.c --------------------------------------------------------------------------------------------------- */
+
+/* Longer names, with their NUL, are nobody's. */
+#define SC_DEVICE_NAME_SIZE 256
+/* ALSA converts from and to no lower rate. */
+#define SC_SOUND_DEVICE_MIN_RATE 4000
+
+typedef struct sc_sound_device sc_sound_device;
+
+typedef struct {
+    uint64_t mixer; /* who hears that it is lost */
+    unsigned rate;
+    pjmedia_port *master; /* gets what an input has heard */
+    sc_echo *echo;
+} sc_sound_device_owner;
+
+/* PJMEDIA_DIR_CAPTURE or PJMEDIA_DIR_PLAYBACK. It runs from now on, or is only opened to see whether it can be. */
+pj_status_t sc_sound_device_open(const char *name, pjmedia_dir direction, bool run, const sc_sound_device_owner *owner,
+                                 sc_sound_device **device);
+/* Waits for its thread: for a frame at most. NULL: nothing. */
+void sc_sound_device_close(sc_sound_device *device);
+/* False for NULL, and when it has failed. */
+bool sc_sound_device_is_alive(sc_sound_device *device);
+/* How long an output takes to play what it gets, in ms. */
+unsigned sc_sound_device_latency(sc_sound_device *device);
+/* Once each tick: for an output with the frame of it, for an input without. */
+void sc_sound_device_play(sc_sound_device *device, int16_t *samples);
+void sc_sound_device_tick(sc_sound_device *device);
 
 /* ---- audio_mixer.c ------------------------------------------------------------------------------------------------ */
 

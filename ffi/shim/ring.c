@@ -3,6 +3,7 @@
  * A queue of byte records from PJSIP's callbacks to JavaScript. It grows by chunks and never drops a signalling
  * record. Its mutex is a leaf: no pj call, no log and no free of pj things happens under it.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -34,8 +35,12 @@ static struct {
     uint32_t run; /* counts the openings: a waiter of an earlier run leaves */
     uint64_t rings; /* counts the times that the empty queue got its first record */
     bool ringing; /* JavaScript has been called and has not yet seen the queue empty */
+    void (*call)(void); /* what the poll thread may ring by itself; else the waiter is woken */
     bool open;
 } ring = { .mutex = PTHREAD_MUTEX_INITIALIZER, .due = PTHREAD_COND_INITIALIZER };
+
+/* This thread rings when it is through with what it does, once for all, and holds no lock then. */
+static __thread bool defers, deferred;
 
 static chunk *chunk_for(uint32_t size)
 {
@@ -119,7 +124,9 @@ void sc_ring_push(const sc_record *record, bool droppable)
         }
         write_record(record, time);
     }
-    if (!ring.ringing) {
+    if (defers) {
+        deferred = true;
+    } else if (!ring.ringing) {
         ring.ringing = rings = true;
         ring.rings++;
     }
@@ -127,6 +134,40 @@ void sc_ring_push(const sc_record *record, bool droppable)
     /* Not under the mutex: who wakes needs it at once. */
     if (rings)
         pthread_cond_signal(&ring.due);
+}
+
+void sc_ring_defer(void)
+{
+    defers = true;
+}
+
+void sc_ring_deferred(void)
+{
+    void (*call)(void) = NULL;
+    bool rings = false;
+
+    if (!deferred)
+        return;
+    deferred = false;
+    pthread_mutex_lock(&ring.mutex);
+    if (ring.open && !ring.ringing && ring.head) {
+        ring.ringing = rings = true;
+        call = ring.call;
+        if (!call)
+            ring.rings++;
+    }
+    pthread_mutex_unlock(&ring.mutex);
+    if (call)
+        call();
+    else if (rings)
+        pthread_cond_signal(&ring.due);
+}
+
+void sc_ring_call(void (*call)(void))
+{
+    pthread_mutex_lock(&ring.mutex);
+    ring.call = call;
+    pthread_mutex_unlock(&ring.mutex);
 }
 
 int32_t sc_ring_drain(sc_buffer buffer, uint32_t capacity)
@@ -205,18 +246,36 @@ uint32_t sc_ring_run(void)
     return run;
 }
 
-bool sc_ring_wait(uint32_t run, uint64_t *seen)
+static struct timespec in_microseconds(unsigned us)
 {
-    bool open;
+    struct timespec time;
+
+    clock_gettime(CLOCK_REALTIME, &time);
+    time.tv_nsec += (long)us * 1000;
+    time.tv_sec += time.tv_nsec / 1000000000;
+    time.tv_nsec %= 1000000000;
+    return time;
+}
+
+sc_ring_event sc_ring_wait(uint32_t run, uint64_t *seen, unsigned limit_us)
+{
+    struct timespec limit = in_microseconds(limit_us);
+    sc_ring_event event = SC_RING_OVER;
+    bool late = false;
 
     pthread_mutex_lock(&ring.mutex);
-    while (ring.open && ring.run == run && ring.rings == *seen)
-        pthread_cond_wait(&ring.due, &ring.mutex);
-    open = ring.open && ring.run == run;
-    if (open)
+    while (ring.open && ring.run == run && ring.rings == *seen && !late) {
+        if (limit_us)
+            late = pthread_cond_timedwait(&ring.due, &ring.mutex, &limit) == ETIMEDOUT;
+        else
+            pthread_cond_wait(&ring.due, &ring.mutex);
+    }
+    if (ring.open && ring.run == run) {
+        event = ring.rings == *seen ? SC_RING_LATE : SC_RING_DUE;
         *seen = ring.rings;
+    }
     pthread_mutex_unlock(&ring.mutex);
-    return open;
+    return event;
 }
 
 void sc_ring_open(void)
@@ -232,6 +291,7 @@ void sc_ring_shut(void)
 {
     pthread_mutex_lock(&ring.mutex);
     ring.open = false;
+    ring.call = NULL;
     while (ring.head) {
         chunk *head = ring.head;
 

@@ -14,7 +14,7 @@
 #define SC_API __attribute__((visibility("default")))
 
 /* Raised whenever a row, a record or an argument block changes its form. */
-#define SC_ABI 5
+#define SC_ABI 6
 
 /* A NUL-terminated UTF-8 string, valid during the call. */
 typedef const char *sc_text;
@@ -53,6 +53,7 @@ enum sc_record_kind {
     SC_RECORD_CERTIFICATE = 6,
     SC_RECORD_MESSAGE = 7,
     SC_RECORD_OVERLOAD = 8,
+    SC_RECORD_DEVICES = 12,
     SC_RECORD_INCOMING_REQUEST = 16,
     SC_RECORD_INCOMING_REQUEST_EXPIRED = 17,
     SC_RECORD_INVITATION_INCOMING = 32,
@@ -67,7 +68,8 @@ enum sc_record_kind {
     SC_RECORD_INVITATION_TRANSFER = 41,
     SC_RECORD_INVITATION_RESPONSE = 42,
     SC_RECORD_AUDIO_TRANSPORT_DTMF = 48,
-    SC_RECORD_WAVE_FILE_END = 64
+    SC_RECORD_WAVE_FILE_END = 64,
+    SC_RECORD_AUDIO_MIXER_DEVICE_LOST = 80
 };
 
 #endif

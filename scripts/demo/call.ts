@@ -20,8 +20,8 @@ export class Call {
   readonly #invitation: Invitation;
   readonly #options: CallOptions;
   readonly #sound: Sound;
-  /** Resolves when the call has ended and was reported. */
-  readonly ended: Promise<void>;
+  /** Resolves when the call has ended. */
+  readonly ended: Promise<CallReport>;
   readonly #timers: ReturnType<typeof setTimeout>[] = [];
   #started: Date | null = null;
   #ringing: Date | null = null;
@@ -63,7 +63,7 @@ export class Call {
     if (state !== "disconnecting" && state !== "disconnected") this.#invitation.end();
   }
 
-  async #follow(): Promise<void> {
+  async #follow(): Promise<CallReport> {
     for await (const notification of this.#invitation.notifications()) {
       try {
         if (notification.name === "SIPInvitationChangedState") this.#changed(notification.data);
@@ -74,7 +74,7 @@ export class Call {
         this.#giveUp(error);
       }
     }
-    await this.#finish();
+    return await this.#finish();
   }
 
   #changed(change: Change): void {
@@ -127,7 +127,7 @@ export class Call {
     this.hangUp();
   }
 
-  async #finish(): Promise<void> {
+  async #finish(): Promise<CallReport> {
     for (const timer of this.#timers) clearInterval(timer);
     const streams = this.#sound.streams;
     const audio = this.#sound.audio;
@@ -147,7 +147,7 @@ export class Call {
       recording: this.#sound.recording,
     };
     await this.#sound[Symbol.asyncDispose]();
-    this.#options.report({ type: "ended", report });
+    return report;
   }
 }
 

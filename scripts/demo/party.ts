@@ -12,6 +12,7 @@ import {
   FromHeader,
   Invitation,
   NotificationCenter,
+  resolve,
   RouteHeader,
   SIPURI,
   ToHeader,
@@ -19,18 +20,21 @@ import {
 import { Call, type CallOptions } from "./call.ts";
 import { noteOf, shownNotifications } from "./notes.ts";
 import {
+  type CallReport,
   decodeCommand,
   encodeLine,
   type EventBody,
   type PartyCommand,
   type PartyOptions,
 } from "./protocol.ts";
-import { routeTo } from "./route.ts";
+import { callOver, describeRoute } from "./route.ts";
 import { ownRuntime } from "./runtimes.ts";
 import { describeSession } from "./session.ts";
 
 /** Of the mixer, in Hz: wide enough for G.722 and Opus. */
 const MIXER_RATE = 16000;
+
+type Dial = Extract<PartyCommand, { type: "call" }>;
 
 class Party {
   readonly #options: PartyOptions;
@@ -40,7 +44,8 @@ class Party {
   readonly #done: PromiseWithResolvers<void> = Promise.withResolvers();
   #mixer: AudioMixer | null = null;
   #count = 0;
-  #leaving = false;
+  readonly #leaving: AbortController = new AbortController();
+  #dialling: Promise<void> = Promise.resolve();
 
   constructor(options: PartyOptions) {
     this.#options = options;
@@ -81,15 +86,41 @@ class Party {
     });
   }
 
-  /** Calls an address. */
-  async dial({ uri, username, password }: Extract<PartyCommand, { type: "call" }>): Promise<void> {
-    const requestUri = SIPURI.parse(uri);
-    const routeHeader = await routeTo(requestUri);
+  /** Calls an address, over one route after the other until somebody is reached. */
+  dial(command: Dial): Promise<void> {
+    return this.#dialling = this.#dial(command);
+  }
+
+  async #dial(command: Dial): Promise<void> {
+    const { signal } = this.#leaving;
+    try {
+      const requestUri = SIPURI.parse(command.uri);
+      const routes = await resolve(requestUri, { signal });
+      const last = await callOver(
+        routes,
+        (route) => this.#call(requestUri, route, command),
+        (next) => report({ type: "note", name: "Next route:", text: describeRoute(next) }),
+      );
+      this.#conclude(last);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      this.#done.resolve();
+    }
+  }
+
+  /** Makes one call; resolves when it has ended. */
+  async #call(
+    requestUri: SIPURI,
+    routeHeader: RouteHeader,
+    { username, password }: Dial,
+  ): Promise<CallReport> {
+    const { signal } = this.#leaving;
+    signal.throwIfAborted();
     const address = this.#options.address ?? this.#engine.contactUri(routeHeader).host;
     const invitation = new Invitation();
     const call = this.#add(invitation, address, null);
     const audio = await call.sound.open(null, 0);
-    if (this.#leaving) return this.#done.resolve();
+    signal.throwIfAborted();
     const own = new SIPURI({ user: username ?? "demo", host: username === null ? address : requestUri.host });
     invitation.sendInvite({
       requestUri,
@@ -99,13 +130,14 @@ class Party {
       sdp: describeSession({ address, audio, offer: null, index: 0 }),
       ...(username !== null && password !== null && { credentials: new Credentials(username, password) }),
     });
+    return await call.ended;
   }
 
   /** Hangs up, and is done when every call has ended. */
   async leave(): Promise<void> {
-    this.#leaving = true;
+    this.#leaving.abort(new Error("Leaving"));
     for (const call of this.#calls) call.hangUp();
-    await Promise.all([...this.#calls].map((call) => call.ended));
+    await Promise.all([this.#dialling, ...[...this.#calls].map((call) => call.ended)]);
     this.#done.resolve();
   }
 
@@ -117,9 +149,13 @@ class Party {
   #expectCalls(): void {
     // An observer sees the new call in the moment in which it comes; a stream would see it a little later.
     this.#center.addObserver(({ sender, data }) => {
-      if (this.#leaving || (this.#count > 0 && !this.#options.stay)) return sender.sendResponse(486);
+      if (this.#leaving.signal.aborted || (this.#count > 0 && !this.#options.stay)) {
+        return sender.sendResponse(486);
+      }
       const address = this.#options.address ?? this.#addressTowards(sender);
-      this.#add(sender, address, data.timestamp).answer().catch((error: unknown) => {
+      const call = this.#add(sender, address, data.timestamp);
+      call.ended.then((ended) => this.#conclude(ended), this.#done.reject);
+      call.answer().catch((error: unknown) => {
         report({ type: "note", name: "Trouble:", text: String(error) });
         if (sender.state === "incoming" || sender.state === "early") sender.sendResponse(488);
       });
@@ -146,11 +182,14 @@ class Party {
     };
     const call = new Call(invitation, options, started);
     this.#calls.add(call);
-    call.ended.then(() => {
-      this.#calls.delete(call);
-      if (!stay) this.#done.resolve();
-    }, this.#done.reject);
+    const forget = (): void => void this.#calls.delete(call);
+    call.ended.then(forget, forget);
     return call;
+  }
+
+  #conclude(last: CallReport): void {
+    report({ type: "ended", report: last });
+    if (!this.#options.stay) this.#done.resolve();
   }
 }
 

@@ -1,26 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/** Where a request to an address goes first. */
-import { lookup } from "node:dns/promises";
-import { isIP } from "node:net";
-import { RouteHeader, type SIPURI } from "../../mod.ts";
-
-/** Finds an address of a host's name. */
-export type Lookup = (host: string) => Promise<{ readonly address: string }>;
+/** Calling over one route after the other (RFC 3263, section 4.3). */
+import type { RouteHeader } from "../../mod.ts";
+import type { CallReport } from "./protocol.ts";
 
 /**
- * The route to the host of a URI: its address, the port and transport that the URI names or that are usual.
+ * Makes the call over the first of the routes that leads to somebody, and gives the report of the last attempt.
  *
- * @throws {Error} when the name has no address or the transport is another than UDP and TCP.
+ * @param attempt makes one call and resolves when it has ended.
+ * @param onNext hears that an attempt reached nobody, before the next one.
  */
-export async function routeTo(uri: SIPURI, find: Lookup = lookup): Promise<RouteHeader> {
-  const transport = (uri.parameters.get("transport") ?? "udp").toLowerCase();
-  if (uri.secure || (transport !== "udp" && transport !== "tcp")) {
-    throw new Error(`${uri} cannot be reached: the demo speaks UDP and TCP`);
+export async function callOver(
+  routes: readonly RouteHeader[],
+  attempt: (route: RouteHeader) => Promise<CallReport>,
+  onNext: (next: RouteHeader) => void,
+): Promise<CallReport> {
+  for (const [index, route] of routes.entries()) {
+    const report = await attempt(route);
+    const next = routes[index + 1];
+    if (next === undefined || !reachedNobody(report)) return report;
+    onNext(next);
   }
-  const host = uri.host.replace(/^\[(.*)\]$/, "$1");
-  return RouteHeader.to({
-    address: isIP(host) !== 0 ? host : (await find(host)).address,
-    port: uri.port || 5060,
-    transport,
-  });
+  throw new Error("There is no route");
+}
+
+/** Whether nothing was heard but a timeout, a failure of the transport, or that the server is out of service. */
+function reachedNobody({ code, endedBy, ringing, setUp }: CallReport): boolean {
+  return (code === 408 || code === 503) && endedBy !== "local" && ringing === null && setUp === null;
+}
+
+/** Where a route leads, as in "192.0.2.1:5060 over UDP". */
+export function describeRoute({ uri }: RouteHeader): string {
+  const host = uri.host.includes(":") ? `[${uri.host}]` : uri.host;
+  return `${host}:${uri.port ?? (uri.transport === "tls" ? 5061 : 5060)} over ${uri.transport.toUpperCase()}`;
 }

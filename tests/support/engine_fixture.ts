@@ -7,11 +7,11 @@ import { Engine, type EngineOptions } from "../../mod.ts";
 /** Transactions that end in a second instead of 32. */
 const quick: SIPTimers = { t1: 100, t2: 400, t4: 500, td: 2000 };
 
-/** Starts the engine on loopback, where it may call itself, with timers that no test has to wait for. */
+/** Starts the engine on loopback with timers that no test has to wait for. */
 export async function startEngine(options: Partial<EngineOptions> = {}, timers = quick): Promise<Engine> {
   Object.assign(sipTimers, timers);
   const engine = new Engine();
-  await engine.start({ ipAddress: "127.0.0.1", userAgent: "tested", detectSipLoops: false, ...options });
+  await engine.start({ ipAddress: "127.0.0.1", userAgent: "tested", ...options });
   return engine;
 }
 

@@ -16,7 +16,7 @@ const [times, step = 1] = process.argv.slice(2).map(Number);
 
 for (let count = 1; count <= times!; count++) {
   const start = performance.now();
-  await engine.start({ ipAddress: "127.0.0.1", detectSipLoops: false, rtpPortRange: [43000, 43099] });
+  await engine.start({ ipAddress: "127.0.0.1", rtpPortRange: [43000, 43099] });
   new AudioMixer(null, null);
   new RTPTransport().setInit();
   await engine.stop();

@@ -6,7 +6,7 @@ import { AudioMixer, Engine } from "../../../mod.ts";
 import { SelfCall } from "../self_call.ts";
 
 const engine = new Engine();
-await engine.start({ ipAddress: "127.0.0.1", detectSipLoops: false, rtpPortRange: [44000, 44999] });
+await engine.start({ ipAddress: "127.0.0.1", rtpPortRange: [44000, 44999] });
 await SelfCall.start(engine, new AudioMixer(null, null, { sampleRate: 8000 }));
 console.log("talking");
 
