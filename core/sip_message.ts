@@ -104,7 +104,7 @@ export class SIPMessage {
   get body(): Body | null {
     if (this.#body === undefined) {
       // The header's class is not needed for the type alone.
-      const type = this.headers.text("Content-Type")?.split(";", 1)[0]!.trim() ?? null;
+      const type = this.headers.text("Content-Type")?.replace(/;.*$/s, "").trim() ?? null;
       this.#body = decodeBody(this.bodyBytes, type);
     }
     return this.#body;
