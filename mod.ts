@@ -57,6 +57,9 @@ export {
   type IncomingRequestReceived,
   type IncomingRequestState,
 } from "./core/incoming_request.ts";
+export { Request, type RequestState } from "./core/request.ts";
+export { type RequestNotifications, type RequestResponse } from "./core/request_notifications.ts";
+export { type RequestOptions, type SendOptions } from "./core/request_options.ts";
 export { BaseSIPURI, FrozenSIPURI, SIPURI, type SIPURIInit, type TransportName } from "./core/uri.ts";
 export {
   BaseCredentials,
