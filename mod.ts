@@ -57,6 +57,7 @@ export {
   type IncomingRequestReceived,
   type IncomingRequestState,
 } from "./core/incoming_request.ts";
+export { Message, type MessageNotifications, type MessageOptions } from "./core/message.ts";
 export { Request, type RequestState } from "./core/request.ts";
 export { type RequestNotifications, type RequestResponse } from "./core/request_notifications.ts";
 export { type RequestOptions, type SendOptions } from "./core/request_options.ts";

@@ -7,6 +7,7 @@ import type { RTPTransportNotifications } from "../media/rtp_transport.ts";
 import type { WaveFileNotifications } from "../media/wave_file.ts";
 import type { IncomingRequestNotifications } from "./incoming_request.ts";
 import type { InvitationNotifications } from "./invitation_notifications.ts";
+import type { MessageNotifications } from "./message.ts";
 import type { RequestNotifications } from "./request_notifications.ts";
 import { NotificationStream } from "./notification_stream.ts";
 
@@ -42,6 +43,7 @@ export interface NotificationMap
     IncomingRequestNotifications,
     InvitationNotifications,
     RequestNotifications,
+    MessageNotifications,
     AudioTransportNotifications,
     RTPTransportNotifications,
     WaveFileNotifications {}
