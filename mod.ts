@@ -58,6 +58,12 @@ export {
   type IncomingRequestState,
 } from "./core/incoming_request.ts";
 export { Message, type MessageNotifications, type MessageOptions } from "./core/message.ts";
+export { Registration, type RegistrationOptions } from "./core/registration.ts";
+export {
+  type RegistrationFailure,
+  type RegistrationNotifications,
+  type RegistrationSuccess,
+} from "./core/registration_notifications.ts";
 export { Request, type RequestState } from "./core/request.ts";
 export { type RequestNotifications, type RequestResponse } from "./core/request_notifications.ts";
 export { type RequestOptions, type SendOptions } from "./core/request_options.ts";

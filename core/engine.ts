@@ -26,6 +26,7 @@ import {
   type EngineOptions,
 } from "./engine_options.ts";
 import { readCertificate, readConnection } from "./connection.ts";
+import { connectionLost } from "./connection_losses.ts";
 import type { EngineNotifications } from "./engine_notifications.ts";
 import { PJSIPError, SIPCoreError, SIPCoreInvalidStateError } from "./errors.ts";
 import { BaseRouteHeader } from "./headers.ts";
@@ -290,7 +291,10 @@ export class Engine {
   #connection(reader: Reader, timestamp: Date): void {
     const { connected, connection, reason } = readConnection(reader);
     if (connected) post("SIPEngineTransportDidConnect", this, connection, { timestamp });
-    else post("SIPEngineTransportDidDisconnect", this, { ...connection, reason }, { timestamp });
+    else {
+      post("SIPEngineTransportDidDisconnect", this, { ...connection, reason }, { timestamp });
+      connectionLost(connection);
+    }
   }
 
   #certificate(reader: Reader, timestamp: Date): void {

@@ -4,6 +4,7 @@ import type { Serial } from "../ffi/types.ts";
 import { type Reader, Writer } from "../ffi/wire.ts";
 import type { Body } from "./body.ts";
 import { checkInstance, checkInteger, checkToken, checkWord } from "./check_argument.ts";
+import { connectionName } from "./connection_losses.ts";
 import { checkContent, type Content } from "./content.ts";
 import { BaseCredentials, FrozenCredentials, writeCredentials } from "./credentials.ts";
 import { endSender, post } from "./dispatch.ts";
@@ -51,7 +52,7 @@ export interface RequestOutcome {
   /** 0 for a failure. */
   readonly expires: number;
   readonly time: Date;
-  /** The connection that the response came over, as the engine's notifications name its ends; null: none. */
+  /** The name of the connection that the response came over; null: there is none. */
   readonly connection: string | null;
 }
 
@@ -301,7 +302,13 @@ export class Request implements NativeObject {
       post("SIPRequestGotProvisionalResponse", this, responseOf(code, reason, message), { timestamp: time });
       return;
     }
-    const connection = local && peerAddress ? `${transport} ${local} ${printAddress(peerAddress)}` : null;
+    const connection = local && peerAddress
+      ? connectionName({
+        transport: transport ?? "tcp",
+        localAddress: local,
+        remoteAddress: printAddress(peerAddress),
+      })
+      : null;
     if (code < 300 && message) this.#succeeded(code, message, connection, time);
     else this.#failed(code, reason, message, connection, time);
   }
