@@ -22,7 +22,7 @@ import { startEngine, stopEngine } from "./support/engine_fixture.ts";
 import { Peer, type PeerMessage } from "./support/peer.ts";
 import { contact, granting, registrationNames, registrationOf, routeTo } from "./support/registrations.ts";
 import { alice } from "./support/requests.ts";
-import { cseqOf, header, tagOf } from "./support/sip_text.ts";
+import { cseqOf, header } from "./support/sip_text.ts";
 import { Told } from "./support/told.ts";
 
 const patient = { timeout: 30_000 };
