@@ -58,6 +58,12 @@ export {
   type IncomingRequestState,
 } from "./core/incoming_request.ts";
 export { Message, type MessageNotifications, type MessageOptions } from "./core/message.ts";
+export { Publication, type PublicationOptions } from "./core/publication.ts";
+export {
+  type PublicationFailure,
+  type PublicationNotifications,
+  type PublicationSuccess,
+} from "./core/publication_notifications.ts";
 export { Registration, type RegistrationOptions } from "./core/registration.ts";
 export {
   type RegistrationFailure,

@@ -8,6 +8,7 @@ import type { WaveFileNotifications } from "../media/wave_file.ts";
 import type { IncomingRequestNotifications } from "./incoming_request.ts";
 import type { InvitationNotifications } from "./invitation_notifications.ts";
 import type { MessageNotifications } from "./message.ts";
+import type { PublicationNotifications } from "./publication_notifications.ts";
 import type { RegistrationNotifications } from "./registration_notifications.ts";
 import type { RequestNotifications } from "./request_notifications.ts";
 import { NotificationStream } from "./notification_stream.ts";
@@ -46,6 +47,7 @@ export interface NotificationMap
     RequestNotifications,
     MessageNotifications,
     RegistrationNotifications,
+    PublicationNotifications,
     AudioTransportNotifications,
     RTPTransportNotifications,
     WaveFileNotifications {}
