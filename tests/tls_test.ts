@@ -15,9 +15,9 @@ import {
   RouteHeader,
   SIPCoreError,
   SIPCoreInvalidStateError,
-  type SIPNotification,
 } from "../mod.ts";
 import { type CertificateKind, Certificates, goodName, skipWithoutOpenssl } from "./support/certificates.ts";
+import { Connections } from "./support/connections.ts";
 import { startEngine, stopEngine } from "./support/engine_fixture.ts";
 import { connectTLS, TLSServer } from "./support/openssl.ts";
 import { inviteOptions } from "./support/peer_calls.ts";
@@ -26,34 +26,6 @@ import { Story } from "./support/story.ts";
 import { until } from "./support/until.ts";
 
 const engine = new Engine();
-const connectionNames = [
-  "SIPEngineTransportDidConnect",
-  "SIPEngineTransportDidDisconnect",
-  "SIPEngineTransportDidVerifyCertificate",
-  "SIPEngineTransportGotCertificateError",
-] as const;
-type Told = SIPNotification<(typeof connectionNames)[number]>;
-
-/** What the engine tells of connections. */
-class Connections implements Disposable {
-  readonly told: Told[] = [];
-  readonly #observer: Disposable;
-
-  constructor() {
-    this.#observer = new NotificationCenter().addObserver(
-      (notification) => void this.told.push(notification),
-      { name: connectionNames },
-    );
-  }
-
-  names(): string[] {
-    return this.told.map(({ name }) => name.replace("SIPEngineTransport", ""));
-  }
-
-  [Symbol.dispose](): void {
-    this.#observer[Symbol.dispose]();
-  }
-}
 
 function callOver(port: number, tlsName?: string): Story {
   const story = new Story(new Invitation());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/** The server's side of digest authentication (RFC 7616, RFC 8760). */
+/** Digest authentication (RFC 7616, RFC 8760) apart from the library's own: the server's side, and the client's. */
 import { createHash } from "node:crypto";
 
 export interface Challenge {
@@ -51,6 +51,32 @@ export function answers(
 }
 
 const hashes = { "MD5": "md5", "SHA-256": "sha256", "SHA-512-256": "sha512-256" } as const;
+
+/** Reads WWW-Authenticate or Proxy-Authenticate. */
+export function readChallenge(value: string): Challenge {
+  const given = digestParameters(value);
+  return {
+    realm: given.get("realm") ?? "",
+    nonce: given.get("nonce") ?? "",
+    algorithm: given.get("algorithm") === "SHA-256" ? "SHA-256" : "MD5",
+    qop: given.has("qop"),
+    stale: given.get("stale")?.toLowerCase() === "true",
+  };
+}
+
+/** The value of Authorization or Proxy-Authorization that answers the challenge, for the first request with it. */
+export function authorization(
+  { algorithm, realm, nonce, qop = true }: Challenge,
+  { method, uri, user, password }: { method: string; uri: string; user: string; password: string },
+): string {
+  const middle = qop ? `${nonce}:00000001:c0ffee:auth` : nonce;
+  const response = hash(
+    algorithm,
+    `${ha1(algorithm, user, realm, password)}:${middle}:${hash(algorithm, `${method}:${uri}`)}`,
+  );
+  return `Digest username="${user}", realm="${realm}", nonce="${nonce}", uri="${uri}", response="${response}", ` +
+    `algorithm=${algorithm}${qop ? ', qop=auth, nc=00000001, cnonce="c0ffee"' : ""}`;
+}
 
 function hash(algorithm: Challenge["algorithm"], text: string): string {
   return createHash(hashes[algorithm]).update(text).digest("hex");
