@@ -14,7 +14,7 @@ export class Alarm {
   /** Calls `ring` in so many seconds, instead of what was set before. */
   set(seconds: number, ring: () => void): void {
     this.clear();
-    this.#wait(performance.now() + Math.max(0, seconds) * 1000, ring);
+    this.#wait(performance.now() + seconds * 1000, ring);
   }
 
   /** Nothing rings any more. */
@@ -30,6 +30,6 @@ export class Alarm {
       if (due - performance.now() > 1) return this.#wait(due, ring);
       this.#timer = undefined;
       ring();
-    }, Math.min(left, longest));
+    }, Math.max(0, Math.min(left, longest)));
   }
 }
