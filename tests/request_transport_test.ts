@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import { after, afterEach, describe, it } from "node:test";
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { deadline } from "@std/async";
 import { freePort } from "../scripts/bench/port.ts";
 import {
@@ -15,6 +15,7 @@ import {
 import { Certificates, goodName, skipWithoutOpenssl } from "./support/certificates.ts";
 import { answers, type Challenge, challengeText } from "./support/digest.ts";
 import { startEngine, stopEngine } from "./support/engine_fixture.ts";
+import { Peer } from "./support/peer.ts";
 import { requestTo, storyOf } from "./support/requests.ts";
 import { cseqOf, header } from "./support/sip_text.ts";
 import { StreamPeer } from "./support/stream_peer.ts";
@@ -113,6 +114,25 @@ describe("Request, transports", () => {
     await peer.next();
     peer.drop();
     assertEquals((await told.until("SIPRequestDidFail", 3)).data.code, 503);
+  });
+
+  it("Request in flight outlives a change of the UDP port", async () => {
+    const engine = await startEngine();
+    await using peer = await Peer.open();
+    const before = engine.udpPort;
+    const request = requestTo(peer);
+    const story = storyOf(request);
+    request.send();
+    const sent = await peer.next();
+    engine.setUdpPort(0);
+    assertNotEquals(engine.udpPort, before);
+    assertEquals(sent.port, before);
+    peer.respond(sent, 200);
+    assertEquals((await story).map(({ name }) => name), ["SIPRequestDidSucceed", "SIPRequestDidEnd"]);
+    const later = requestTo(peer);
+    later.send();
+    assertEquals((await peer.next()).port, engine.udpPort);
+    later.end();
   });
 
   it("Request.end() while a connection is being made", async () => {

@@ -2,12 +2,16 @@
 #include "internal.h"
 #include "request.h"
 
+/* What a peer may pile up while JavaScript is busy: nobody needs more of them. */
+#define MAX_PROVISIONALS 1000
+
 typedef struct {
     sc_object object;
     pjsip_tx_data *tdata;
     pjsip_auth_clt_sess session;
     pj_pool_t *pool; /* of the session; NULL without credentials, and when they have been used */
     uint32_t cseq;
+    unsigned provisionals;
     pthread_mutex_t mutex;  /* a leaf, of what follows */
     pjsip_transaction *tsx; /* the lock of which is held by a reference: it keeps the memory */
     bool ended;             /* by JavaScript: no challenge is answered any more */
@@ -92,10 +96,8 @@ static pj_status_t transmit(request *self)
     self->tsx = tsx;
     ended = self->ended;
     pthread_mutex_unlock(&self->mutex);
-    if (old) {
-        old->mod_data[sc_request_module.id] = NULL;
+    if (old)
         pj_grp_lock_dec_ref(old->grp_lock);
-    }
     if (ended) {
         pjsip_tsx_terminate(tsx, PJSIP_SC_REQUEST_TIMEOUT);
     } else {
@@ -195,16 +197,16 @@ static void on_tsx_state(pjsip_transaction *tsx, pjsip_event *event)
     if (!self || (self == sending && !rdata))
         return;
     if (code < 200) {
-        if (rdata)
+        if (rdata && self->provisionals++ < MAX_PROVISIONALS)
             record_response(self, code, NULL, rdata);
         return;
     }
+    /* From here on this transaction has nothing more to say. */
+    tsx->mod_data[sc_request_module.id] = NULL;
     sc_object_ref(self);
     if (!rdata || (code != PJSIP_SC_UNAUTHORIZED && code != PJSIP_SC_PROXY_AUTHENTICATION_REQUIRED) ||
-        !answer_challenge(self, rdata)) {
-        tsx->mod_data[sc_request_module.id] = NULL;
+        !answer_challenge(self, rdata))
         finish(self, code, &tsx->status_text, rdata);
-    }
     sc_object_put(self);
 }
 
