@@ -26,7 +26,6 @@ import {
   FrozenFromHeader,
   FrozenRouteHeader,
   FrozenToHeader,
-  Header,
 } from "./headers.ts";
 import type { NativeObject } from "./native_object.ts";
 import { notificationsOf } from "./notification.ts";
@@ -130,6 +129,7 @@ export class Request implements NativeObject {
   readonly contentType: string | null;
   readonly isLeaving = false;
   readonly #route: CheckedRoute;
+  readonly #uriHeaders: readonly BaseHeader[];
   readonly #content: Content;
   readonly #body: Body | null;
   readonly #madeAt: number = endCount();
@@ -152,7 +152,7 @@ export class Request implements NativeObject {
     this.method = checkToken(options.method, "method");
     if (forbiddenMethods.has(this.method)) throw new RangeError(`method must not be ${this.method}`);
     this.requestUri = FrozenSIPURI.from(checkInstance(options.requestUri, BaseSIPURI, "requestUri"));
-    checkUriHeaders(this.requestUri);
+    this.#uriHeaders = checkUriHeaders(this.requestUri);
     const from = FrozenFromHeader.from(checkInstance(options.fromHeader, BaseFromHeader, "fromHeader"));
     this.fromHeader = from.tag === null ? tagged(FrozenFromHeader, from, randomTag()) : from;
     const to = FrozenToHeader.from(checkInstance(options.toHeader, BaseToHeader, "toHeader"));
@@ -257,8 +257,8 @@ export class Request implements NativeObject {
     let uri: BaseSIPURI = this.requestUri;
     const headers: BaseHeader[] = [this.fromHeader, this.#toHeader()];
     if (this.contactHeader) headers.push(this.contactHeader);
-    if (uri.headers.size > 0) {
-      for (const [name, value] of uri.headers) headers.push(new Header(name, value ?? ""));
+    if (this.#uriHeaders.length > 0) {
+      headers.push(...this.#uriHeaders);
       uri = SIPURI.from(uri);
       (uri as SIPURI).headers = {};
     }
@@ -298,7 +298,8 @@ export class Request implements NativeObject {
     const local = reader.text();
     const { message, peerAddress, transport } = readPeerMessage(reader);
     if (message) this.#heard(message, peerAddress);
-    if (code < 200) {
+    // 0 is the failure to send the answer to a challenge.
+    if (code >= 100 && code < 200) {
       post("SIPRequestGotProvisionalResponse", this, responseOf(code, reason, message), { timestamp: time });
       return;
     }

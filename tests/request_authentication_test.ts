@@ -298,6 +298,16 @@ describe("Request, authentication", () => {
     assertEquals(exceptions.notes, []);
   });
 
+  it("Request fails with code 0 when the answer to a challenge cannot be sent", async () => {
+    await using peer = await Peer.open();
+    // The first fills a datagram.
+    const request = send(peer, { contentType: "text/plain", body: "x".repeat(64_900) });
+    const story = finalOf(request);
+    challenge(peer, await peer.next(), 401, { ...md5, nonce: "n".repeat(1500) });
+    assertEquals(await story, ["DidFail", 0]);
+    assertEquals([request.cseq, request.state], [2, "TERMINATED"]);
+  });
+
   it("Request.end() and a time that is out stop the answer to a challenge", async () => {
     await using peer = await Peer.open();
     for (let count = 0; count < 20; count++) {

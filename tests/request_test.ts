@@ -2,6 +2,7 @@
 import { after, before, describe, it } from "node:test";
 import { assert, assertEquals, assertGreater, assertLess, assertMatch, assertThrows } from "@std/assert";
 import { deadline } from "@std/async";
+import { openedLibrary } from "../ffi/library.ts";
 import {
   ContactHeader,
   Credentials,
@@ -168,6 +169,8 @@ describe("Request", () => {
       [{ method: "CANCEL" }, RangeError, /method/],
       [{ requestUri: "sip:bob@example.net" }, TypeError, /requestUri/],
       [{ requestUri: SIPURI.parse("sip:bob@example.net?Via=x") }, TypeError, /requestUri/],
+      [{ requestUri: SIPURI.parse("sip:bob@example.net?body=x") }, TypeError, /requestUri/],
+      [{ requestUri: SIPURI.parse("sip:bob@example.net?a%20b=x") }, TypeError, /requestUri/],
       [{ fromHeader: null }, TypeError, /fromHeader/],
       [{ toHeader: bob }, TypeError, /toHeader/],
       [{ routeHeader: undefined }, TypeError, /routeHeader/],
@@ -602,6 +605,22 @@ describe("Request", () => {
     request.send();
     assertEquals(told.names, []);
     await told.until("SIPRequestDidEnd");
+  });
+
+  it("Request that finds no memory fails with code 0", async () => {
+    await using peer = await Peer.open();
+    const native = openedLibrary()!;
+    for (let n = 1; n <= 2; n++) {
+      const request = requestTo(peer, { credentials: new Credentials("alice", "x") });
+      const story = storyOf(request);
+      native.sc_fail_after(n);
+      request.send();
+      native.sc_fail_after(0);
+      const [failed] = await story;
+      assert(failed?.name === "SIPRequestDidFail", `allocation ${n}`);
+      assertEquals(failed.data.code, 0);
+    }
+    assertEquals(peer.received.length, 0);
   });
 
   it("Request.credentials are in no text of it", () => {
