@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-import { after, before, describe, it } from "node:test";
+import { after, afterEach, before, describe, it } from "node:test";
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
 import { delay } from "@std/async";
 import { Backoff } from "../core/backoff.ts";
-import { Credentials, type Engine, type Registration, type RegistrationOptions } from "../mod.ts";
+import {
+  Credentials,
+  type Engine,
+  type Registration,
+  type RegistrationOptions,
+  RouteHeader,
+} from "../mod.ts";
+import { Certificates, goodName, skipWithoutOpenssl } from "./support/certificates.ts";
 import { answers, type Challenge, challengeText } from "./support/digest.ts";
 import { startEngine, stopEngine } from "./support/engine_fixture.ts";
 import { Peer, type PeerMessage, type ResponseOptions } from "./support/peer.ts";
@@ -305,5 +312,43 @@ describe("Registration.autoRefresh", () => {
     engine = await startEngine();
     await delay(2200);
     assertEquals(peer.pending.length, 0);
+  });
+});
+
+describe("Registration.autoRefresh and the loss of other connections", () => {
+  const certificates = skipWithoutOpenssl ? null : new Certificates();
+  after(() => certificates?.[Symbol.dispose]());
+  afterEach(stopEngine);
+
+  async function lose(peer: StreamPeer, route: RouteHeader): Promise<void> {
+    const registration = registrationOf({ autoRefresh: true });
+    using told = new Told(...registrationNames);
+    registration.register(contact, route);
+    for (const count of [1, 2]) {
+      const request = await peer.next();
+      peer.respond(request, 200, granting(request));
+      await told.until("SIPRegistrationDidSucceed", count);
+      if (count === 1) peer.drop();
+    }
+    assertEquals(peer.connections, 2);
+    registration.end();
+    peer.respond(await peer.next(), 200);
+    await told.until("SIPRegistrationDidEnd");
+  }
+
+  it("autoRefresh registers again when a connection over IPv6 is lost", patient, async () => {
+    await using peer = await StreamPeer.open({ host: "::1" });
+    await startEngine({ ipAddress: "::1" });
+    await lose(peer, RouteHeader.to({ address: "::1", port: peer.port, transport: "tcp" }));
+  });
+
+  it("autoRefresh registers again when a connection of TLS is lost", {
+    ...patient,
+    skip: skipWithoutOpenssl,
+  }, async () => {
+    await using peer = await StreamPeer.open({ tls: certificates!.get("good") });
+    await startEngine({ tlsVerifyServer: true, tlsCaFile: certificates!.caFile });
+    const tls = { transport: "tls", tlsName: goodName } as const;
+    await lose(peer, RouteHeader.to({ address: "127.0.0.1", port: peer.port, ...tls }));
   });
 });
