@@ -3,7 +3,7 @@ import { errors, records } from "../ffi/bindings/records.ts";
 import type { Serial } from "../ffi/types.ts";
 import { argumentBlock, type Reader } from "../ffi/wire.ts";
 import { checkInstance, checkInteger, checkOptionalText } from "./check_argument.ts";
-import { BaseCredentials, FrozenCredentials } from "./credentials.ts";
+import { BaseCredentials, FrozenCredentials, writeCredentials } from "./credentials.ts";
 import { DialogID } from "./dialog_id.ts";
 import { endSender, post } from "./dispatch.ts";
 import type { EndpointAddress } from "./endpoint_address.ts";
@@ -42,6 +42,7 @@ import { check, create, running, runningOrNull, statusText } from "./running.ts"
 import { BaseSDPSession, FrozenSDPSession } from "./sdp_session.ts";
 import type { SIPMessage } from "./sip_message.ts";
 import { sipStatusMessages } from "./sip_status_messages.ts";
+import { tagged } from "./tagged.ts";
 import { checkTimeout } from "./timeout.ts";
 import { BaseSIPURI, FrozenSIPURI, type TransportName } from "./uri.ts";
 
@@ -270,12 +271,8 @@ export class Invitation implements NativeObject {
       : ownContact(requestUri, fromHeader, routeHeader);
     const args = argumentBlock().text(requestUri.toString())
       .text(addressOf(fromHeader)).text(fromHeader.body).text(addressOf(toHeader)).text(toHeader.body)
-      .text(contactHeader.body).text(route.body).text(route.tlsName).text(sdp.toString())
-      .list(credentials ? [credentials] : [], (writer, one) => {
-        writer.text(one.realm).text(one.username).text(one.password).u8(one.digest ? 1 : 0).text(
-          one.algorithm,
-        );
-      });
+      .text(contactHeader.body).text(route.body).text(route.tlsName).text(sdp.toString());
+    writeCredentials(args, credentials);
     writeHeaders(args, extraHeaders);
     const serial = create(
       "Could not send INVITE",
@@ -496,8 +493,8 @@ export class Invitation implements NativeObject {
   /** The identity of ours carries the tag of the dialog. */
   #nameDialog(): void {
     const [from, to, tag] = [this.#fromHeader, this.#toHeader, this.#localTag];
-    if (this.#direction === "outgoing") this.#fromHeader = lazy(() => tagged(FrozenFromHeader, from(), tag));
-    else this.#toHeader = lazy(() => tagged(FrozenToHeader, to(), tag));
+    if (this.#direction === "outgoing") this.#fromHeader = lazy(() => withTag(FrozenFromHeader, from(), tag));
+    else this.#toHeader = lazy(() => withTag(FrozenToHeader, to(), tag));
   }
 
   #confirmed(change: NativeChange, time: Date): void {
@@ -713,15 +710,13 @@ function sdpOf(message: SIPMessage): FrozenSDPSession | null {
   return typeof message.body === "string" ? FrozenSDPSession.tryParse(message.body) : null;
 }
 
-/** The header with the tag of a dialog. */
-function tagged<H extends FrozenFromHeader | FrozenToHeader>(
+/** The header with the tag of a dialog, where there are both. */
+function withTag<H extends FrozenFromHeader | FrozenToHeader>(
   type: new (uri: BaseSIPURI, options: AddressOptions) => H,
   header: H | null,
   tag: string | null,
 ): H | null {
-  if (header === null || tag === null) return header;
-  const { uri, displayName, parameters } = header;
-  return new type(uri, { displayName, parameters: new Map([...parameters, ["tag", tag]]) });
+  return header === null || tag === null ? header : tagged(type, header, tag);
 }
 
 /** The header without its parameters, which PJSIP wants apart. */
