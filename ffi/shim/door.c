@@ -6,6 +6,11 @@
  */
 #include "internal.h"
 
+bool sc_door_has_refused(const pjsip_rx_data *rdata)
+{
+    return rdata->endpt_info.mod_data[sc_door_module.id] != NULL;
+}
+
 static bool body_is_sdp(const pjsip_msg_body *body)
 {
     static const pj_str_t sdp = { "sdp", 3 }, multipart = { "multipart", 9 };
@@ -31,8 +36,17 @@ static void keep_answer_only(pjsip_rx_data *rdata)
 {
     pjsip_msg *msg = rdata->msg_info.msg;
 
-    if (msg->body && (!body_is_sdp(msg->body) || !is_safe(rdata)))
+    if (!msg->body)
+        return;
+    if (!body_is_sdp(msg->body)) {
         msg->body = NULL;
+    } else if (!is_safe(rdata)) {
+        msg->body = NULL;
+        if (msg->type == PJSIP_REQUEST_MSG)
+            sc_invitation_on_refused_sdp(rdata);
+        else
+            rdata->endpt_info.mod_data[sc_door_module.id] = &sc_door_module;
+    }
 }
 
 static pj_bool_t on_rx_request(pjsip_rx_data *rdata)
@@ -44,6 +58,7 @@ static pj_bool_t on_rx_request(pjsip_rx_data *rdata)
     if (is_safe(rdata))
         return PJ_FALSE;
     pjsip_endpt_respond_stateless(sc_engine.endpt, rdata, PJSIP_SC_NOT_ACCEPTABLE_HERE, NULL, NULL, NULL);
+    sc_invitation_on_refused_sdp(rdata);
     return PJ_TRUE;
 }
 

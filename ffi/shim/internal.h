@@ -94,6 +94,8 @@ void sc_record_init(sc_record *record, uint32_t kind, uint64_t serial);
 void sc_record_u8(sc_record *record, uint8_t value);
 void sc_record_u32(sc_record *record, uint32_t value);
 void sc_record_i32(sc_record *record, int32_t value);
+/* As a double. */
+void sc_record_serial(sc_record *record, uint64_t serial);
 void sc_record_bytes(sc_record *record, const void *data, size_t size);
 void sc_record_text(sc_record *record, const char *text);
 void sc_record_str(sc_record *record, const pj_str_t *text);
@@ -186,6 +188,8 @@ void sc_record_tdata(sc_record *record, const pjsip_tx_data *tdata);
 void sc_record_no_message(sc_record *record);
 /* Reads a list of (name, value) and appends the headers to the message. */
 pj_status_t sc_read_headers(sc_reader *reader, pj_pool_t *pool, pjsip_msg *msg);
+/* Takes them out again, also of a copy of the message. */
+void sc_remove_headers(pjsip_msg *msg);
 /* Reads a content type (empty: there is no body) and the bytes of a body. */
 pj_status_t sc_read_body(sc_reader *reader, pj_pool_t *pool, pjsip_msg *msg);
 /* Reads a parsed URI (any scheme) from text; NULL when it does not parse. */
@@ -205,6 +209,9 @@ void sc_log_install(void);
 extern pjsip_module sc_trace_module;
 extern pjsip_module sc_tx_buffer_module;
 extern pjsip_module sc_door_module;
+
+/* Whether this response has lost its session description at the door. */
+bool sc_door_has_refused(const pjsip_rx_data *rdata);
 
 /* ---- identity.c -------------------------------------------------------------------------------------------------- */
 
@@ -265,6 +272,8 @@ extern pjsip_module sc_admission_module;
 /* An invitation or a request that came in waits for its answer, and waits no more. */
 void sc_admission_enter(void);
 void sc_admission_leave(void);
+/* A request within a dialog passes the admission; what keeps it asks here. */
+bool sc_admission_has_room(void);
 void sc_admission_limit(unsigned requests);
 /* Tells how many were refused since the last time, if any were. */
 void sc_admission_report(void);
@@ -333,14 +342,23 @@ pjsip_dialog *sc_fork(pjsip_dialog *first, pjsip_rx_data *rdata);
 
 /* ---- nouns, as engine.c needs them -------------------------------------------------------------------------------- */
 
+extern pjsip_module sc_invitation_module;
+extern pjsip_module sc_transfer_module;
+
 pj_status_t sc_invitation_init(void);
 void sc_invitation_on_invite(pjsip_rx_data *rdata);
+/* The door has refused the session description of a request, which may have been meant for a call. */
+void sc_invitation_on_refused_sdp(pjsip_rx_data *rdata);
 /* While the engine ends: no record of it any more. */
 void sc_invitation_abandon(void *object);
 bool sc_incoming_request_wants(const pjsip_method *method);
 /* Those methods, as sc_name_set_copy() gives them. */
 unsigned sc_incoming_request_list(pj_pool_t *pool, pj_str_t names[], unsigned capacity);
 void sc_incoming_request_on_request(pjsip_rx_data *rdata);
+/* Under the dialog's lock. */
+void sc_incoming_request_in_dialog(pjsip_dialog *dlg, pjsip_transaction *tsx, pjsip_rx_data *rdata);
+/* The same for one that is told by a record of the caller's, with its serial; 0: it was answered 500. */
+uint64_t sc_incoming_request_take_up(pjsip_dialog *dlg, pjsip_transaction *tsx, pjsip_rx_data *rdata);
 /* Answers 500 to what waited too long for its answer. */
 void sc_incoming_request_sweep(void);
 pj_status_t sc_incoming_request_methods(sc_reader *reader);
