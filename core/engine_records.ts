@@ -3,6 +3,7 @@
 import { records } from "../ffi/bindings/records.ts";
 import type { Reader } from "../ffi/wire.ts";
 import { readCertificate, readConnection } from "./connection.ts";
+import { connectionLost } from "./connection_losses.ts";
 import { devicesChanged } from "./devices.ts";
 import { post, postLazily, postWarning } from "./dispatch.ts";
 import type { Engine } from "./engine.ts";
@@ -61,7 +62,10 @@ function postTrace(engine: Engine, reader: Reader, timestamp: Date): void {
 function postConnection(engine: Engine, reader: Reader, timestamp: Date): void {
   const { connected, connection, reason } = readConnection(reader);
   if (connected) post("SIPEngineTransportDidConnect", engine, connection, { timestamp });
-  else post("SIPEngineTransportDidDisconnect", engine, { ...connection, reason }, { timestamp });
+  else {
+    post("SIPEngineTransportDidDisconnect", engine, { ...connection, reason }, { timestamp });
+    connectionLost(connection);
+  }
 }
 
 function postCertificate(engine: Engine, reader: Reader, timestamp: Date): void {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import type { Writer } from "../ffi/wire.ts";
-import { checkInstance, checkText } from "./check_argument.ts";
-import { BaseHeader } from "./headers.ts";
+import { checkInstance, checkText, isToken } from "./check_argument.ts";
+import { BaseHeader, Header } from "./headers.ts";
 import type { BaseSIPURI } from "./uri.ts";
 
 /** What the stack writes itself: a second one of the application's would contradict it. */
@@ -28,8 +28,14 @@ const forbidden: ReadonlySet<string> = new Set([
   "e",
 ]);
 
-/** The headers as a list. Throws TypeError for what is no header, and for those that the stack writes itself. */
-export function checkExtraHeaders(headers: Iterable<BaseHeader> | undefined): readonly BaseHeader[] {
+/**
+ * The headers as a list. Throws TypeError for what is no header, and for those that the stack writes itself; `others`:
+ * what it writes here beside these, in lower case.
+ */
+export function checkExtraHeaders(
+  headers: Iterable<BaseHeader> | undefined,
+  others: readonly string[] = [],
+): readonly BaseHeader[] {
   if (headers === undefined) return none;
   const list = [...headers];
   let replaces = 0;
@@ -37,7 +43,7 @@ export function checkExtraHeaders(headers: Iterable<BaseHeader> | undefined): re
     const { name } = checkInstance(header, BaseHeader, `extraHeaders[${index}]`);
     // What was received may hold what must not be sent.
     checkText(`${name}: ${header.body}`, `extraHeaders[${index}]`);
-    if (forbidden.has(name.toLowerCase())) {
+    if (forbidden.has(name.toLowerCase()) || others.includes(name.toLowerCase())) {
       throw new TypeError(`extraHeaders[${index}] must not be a ${name} header: the stack writes it itself`);
     }
     if (name.toLowerCase() === "replaces" && ++replaces > 1) {
@@ -51,13 +57,17 @@ export function checkExtraHeaders(headers: Iterable<BaseHeader> | undefined): re
 
 const none: readonly BaseHeader[] = Object.freeze([]);
 
-/** What stands behind the "?" of a request URI becomes headers of the request (RFC 3261, section 19.1.5). */
-export function checkUriHeaders({ headers }: BaseSIPURI): void {
-  for (const name of headers.keys()) {
-    if (forbidden.has(name.toLowerCase())) {
-      throw new TypeError(`requestUri must not have the header ${name}: the stack writes it itself`);
+/**
+ * What stands behind the "?" of a request URI becomes headers of the request (RFC 3261, section 19.1.5). Throws TypeError
+ * for those that the stack writes itself, for what is no header, and for "body", which is none.
+ */
+export function checkUriHeaders({ headers }: BaseSIPURI): BaseHeader[] {
+  return [...headers].map(([name, value]) => {
+    if (forbidden.has(name.toLowerCase()) || name.toLowerCase() === "body" || !isToken(name)) {
+      throw new TypeError(`requestUri must not have the header ${name}`);
     }
-  }
+    return new Header(name, value ?? "");
+  });
 }
 
 /** Writes them as the border has them: a list of name and value. */

@@ -2,6 +2,7 @@
 import { decodeUtf8 } from "./body.ts";
 import { FrozenList } from "./frozen.ts";
 import {
+  type BaseHeader,
   FrozenContactHeader,
   FrozenContentTypeHeader,
   FrozenEventHeader,
@@ -277,6 +278,12 @@ function firstLine(text: string, key: string): Entry | undefined | null {
     start = end + 1;
   }
   return undefined;
+}
+
+/** The same header, of the class of its name, as one that never changes. */
+export function frozenHeader(header: BaseHeader): BaseHeader {
+  if (header.frozen) return header;
+  return PARSERS.get(keyOf(header.name))?.(String(header)) ?? receivedHeader(header.name, header.body);
 }
 
 function decodeBlock(block: Uint8Array): Entry[] {

@@ -49,10 +49,10 @@ import type {
 import { InvitationOffers } from "./invitation_offers.ts";
 import type {
   EndOptions,
+  InvitationRequestOptions,
   InvitationSDP,
   InviteOptions,
   ReinviteOptions,
-  RequestOptions,
   ResponseOptions,
 } from "./invitation_options.ts";
 import { postRequest } from "./invitation_request.ts";
@@ -447,7 +447,7 @@ export class Invitation implements NativeObject {
    *
    * @throws SIPCoreInvalidStateError unless the call is early, connecting or connected; TypeError for a bad argument.
    */
-  sendMessage(contentType: string, content: Body, options: RequestOptions = {}): void {
+  sendMessage(contentType: string, content: Body, options: InvitationRequestOptions = {}): void {
     this.#sendRequest("MESSAGE", contentType, content, options);
   }
 
@@ -457,11 +457,11 @@ export class Invitation implements NativeObject {
    *
    * @throws SIPCoreInvalidStateError unless the call is early, connecting or connected; TypeError for a bad argument.
    */
-  sendInfo(contentType: string, body: Body, options: RequestOptions = {}): void {
+  sendInfo(contentType: string, body: Body, options: InvitationRequestOptions = {}): void {
     this.#sendRequest("INFO", contentType, body, options);
   }
 
-  #sendRequest(method: string, contentType: string, body: Body, options: RequestOptions): void {
+  #sendRequest(method: string, contentType: string, body: Body, options: InvitationRequestOptions): void {
     const type = checkContentType(contentType);
     const bytes = encodeBody(body);
     const extraHeaders = checkExtraHeaders(options.extraHeaders);

@@ -2,7 +2,7 @@
 /** What the methods of Invitation take, checked, copied, and written for the shim. */
 import type { Writer } from "../ffi/wire.ts";
 import { checkInstance, checkInteger, checkText } from "./check_argument.ts";
-import { BaseCredentials, FrozenCredentials } from "./credentials.ts";
+import { BaseCredentials, FrozenCredentials, writeCredentials } from "./credentials.ts";
 import { checkExtraHeaders, checkUriHeaders, writeHeaders } from "./extra_headers.ts";
 import {
   BaseContactHeader,
@@ -130,12 +130,8 @@ export function writeInvite(args: Writer, invite: CheckedInvite, contactHeader: 
   const { requestUri, fromHeader, toHeader, route, sdp, credentials, extraHeaders } = invite;
   args.text(requestUri.toString())
     .text(addressOf(fromHeader)).text(fromHeader.body).text(addressOf(toHeader)).text(toHeader.body)
-    .text(contactHeader.body).text(route.body).text(route.tlsName).text(sdp?.text ?? "")
-    .list(credentials ? [credentials] : [], (writer, one) => {
-      writer.text(one.realm).text(one.username).text(one.password).u8(one.digest ? 1 : 0).text(
-        one.algorithm,
-      );
-    });
+    .text(contactHeader.body).text(route.body).text(route.tlsName).text(sdp?.text ?? "");
+  writeCredentials(args, credentials);
   return writeHeaders(writeSessionTimer(args, invite.sessionTimer), extraHeaders);
 }
 

@@ -4,6 +4,7 @@ import type { EndpointAddress } from "./endpoint_address.ts";
 import { type FrozenContactHeader, FrozenFromHeader, FrozenToHeader } from "./headers.ts";
 import type { AddressOptions } from "./headers/address_header.ts";
 import { lazy } from "./lazy.ts";
+import { tagged } from "./tagged.ts";
 import type { PeerMessage } from "./peer_message.ts";
 import type { SIPMessage } from "./sip_message.ts";
 import type { BaseSIPURI, FrozenSIPURI, TransportName } from "./uri.ts";
@@ -107,21 +108,19 @@ export class InvitationDialog {
     const { localTag } = this;
     if (this.direction === "outgoing") {
       const from = this.fromHeader;
-      this.fromHeader = lazy(() => tagged(FrozenFromHeader, from(), localTag));
+      this.fromHeader = lazy(() => withTag(FrozenFromHeader, from(), localTag));
     } else {
       const to = this.#toHeader;
-      this.#toHeader = lazy(() => tagged(FrozenToHeader, to(), localTag));
+      this.#toHeader = lazy(() => withTag(FrozenToHeader, to(), localTag));
     }
   }
 }
 
-/** The header with the tag of a dialog. */
-function tagged<H extends FrozenFromHeader | FrozenToHeader>(
+/** The header with the tag of a dialog, where there are both. */
+function withTag<H extends FrozenFromHeader | FrozenToHeader>(
   type: new (uri: BaseSIPURI, options: AddressOptions) => H,
   header: H | null,
   tag: string | null,
 ): H | null {
-  if (header === null || tag === null) return header;
-  const { uri, displayName, parameters } = header;
-  return new type(uri, { displayName, parameters: new Map([...parameters, ["tag", tag]]) });
+  return header === null || tag === null ? header : tagged(type, header, tag);
 }

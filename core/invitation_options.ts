@@ -80,7 +80,7 @@ export interface ReinviteOptions {
 }
 
 /** What `sendMessage()` and `sendInfo()` take beside the body. */
-export interface RequestOptions {
+export interface InvitationRequestOptions {
   extraHeaders?: Iterable<BaseHeader>;
 }
 

@@ -7,6 +7,10 @@ import type { RTPTransportNotifications } from "../media/rtp_transport.ts";
 import type { WaveFileNotifications } from "../media/wave_file.ts";
 import type { IncomingRequestNotifications } from "./incoming_request.ts";
 import type { InvitationNotifications } from "./invitation_notifications.ts";
+import type { MessageNotifications } from "./message.ts";
+import type { PublicationNotifications } from "./publication_notifications.ts";
+import type { RegistrationNotifications } from "./registration_notifications.ts";
+import type { RequestNotifications } from "./request_notifications.ts";
 import { NotificationStream } from "./notification_stream.ts";
 
 /** What a notification of one name carries: the object that sends it, and its data. */
@@ -40,6 +44,10 @@ export interface NotificationMap
     EngineNotifications,
     IncomingRequestNotifications,
     InvitationNotifications,
+    RequestNotifications,
+    MessageNotifications,
+    RegistrationNotifications,
+    PublicationNotifications,
     AudioTransportNotifications,
     RTPTransportNotifications,
     WaveFileNotifications {}

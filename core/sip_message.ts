@@ -111,8 +111,7 @@ export class SIPMessage {
   get body(): Body | null {
     if (this.#body === undefined) {
       // The header's class is not needed for the type alone.
-      const header = this.headers.text("Content-Type");
-      const type = header === null ? null : header.split(";", 1)[0]!.trim();
+      const type = this.headers.text("Content-Type")?.replace(/;.*$/s, "").trim() ?? null;
       this.#body = decodeBody(this.bodyBytes, type);
     }
     return this.#body;

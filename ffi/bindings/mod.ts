@@ -10,6 +10,7 @@ import { invitation } from "./invitation.ts";
 import { library } from "./library.ts";
 import { log } from "./log.ts";
 import { recordingWaveFile } from "./recording_wave_file.ts";
+import { request } from "./request.ts";
 import { rtpTransport } from "./rtp_transport.ts";
 import { transports } from "./transports.ts";
 import { waveFile } from "./wave_file.ts";
@@ -26,6 +27,7 @@ type Table =
   & typeof incomingRequest
   & typeof invitation
   & typeof audioMixer
+  & typeof request
   & typeof rtpTransport
   & typeof audioTransport
   & typeof waveFile
@@ -44,6 +46,7 @@ export const table: Table = {
   ...incomingRequest,
   ...invitation,
   ...audioMixer,
+  ...request,
   ...rtpTransport,
   ...audioTransport,
   ...waveFile,

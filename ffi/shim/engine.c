@@ -242,17 +242,18 @@ static void tear_down(void)
 
 static void end_all(void)
 {
-    static const sc_kind order[] = { SC_KIND_INVITATION,   SC_KIND_INCOMING_REQUEST,    SC_KIND_AUDIO_TRANSPORT,
-                                     SC_KIND_WAVE_FILE,    SC_KIND_RECORDING_WAVE_FILE, SC_KIND_AUDIO_MIXER,
-                                     SC_KIND_RTP_TRANSPORT };
+    static const sc_kind order[] = { SC_KIND_INVITATION,          SC_KIND_INCOMING_REQUEST, SC_KIND_REQUEST,
+                                     SC_KIND_AUDIO_TRANSPORT,     SC_KIND_WAVE_FILE,
+                                     SC_KIND_RECORDING_WAVE_FILE, SC_KIND_AUDIO_MIXER,      SC_KIND_RTP_TRANSPORT };
     unsigned i;
 
     sc_gate_close();
     /* Children before parents; the mixers' clock goes on until the last port has left its bridge. */
     for (i = 0; i < PJ_ARRAY_SIZE(order); i++) {
         sc_object *object;
+        size_t from = 0;
 
-        while ((object = sc_object_any(order[i]))) {
+        while ((object = sc_object_any(order[i], &from))) {
             if (order[i] == SC_KIND_INVITATION)
                 sc_invitation_abandon(object);
             sc_object_remove(object);
@@ -351,6 +352,8 @@ int32_t sc_engine_start(sc_bytes args, uint32_t size)
     STEP("register the requests of calls", register_module(&sc_invitation_module));
     STEP("register the transfers of calls", register_module(&sc_transfer_module));
     STEP("register the core", register_module(&sc_core_module));
+    STEP("register the requests", register_module(&sc_request_module));
+    STEP("register the credentials", register_module(&sc_credentials_module));
     STEP("initialise 100rel", pjsip_100rel_init_module(sc_engine.endpt));
     STEP("initialise session timers", pjsip_timer_init_module(sc_engine.endpt));
     STEP("initialise Replaces", pjsip_replaces_init_module(sc_engine.endpt));

@@ -43,6 +43,7 @@ bool sc_should_fail(void);
 typedef enum {
     SC_KIND_INVITATION = 1,
     SC_KIND_INCOMING_REQUEST,
+    SC_KIND_REQUEST,
     SC_KIND_AUDIO_MIXER,
     SC_KIND_RTP_TRANSPORT,
     SC_KIND_AUDIO_TRANSPORT,
@@ -67,8 +68,8 @@ void sc_object_ref(void *object);
 void sc_object_put(void *object);
 /* Takes the object out of the table (true for the first caller only) and gives back the table's reference. */
 bool sc_object_remove(void *object);
-/* Some object of this kind with a reference of the caller's, or NULL when there is none left. */
-void *sc_object_any(sc_kind kind);
+/* Some object of this kind with a reference of the caller's, or NULL. `from`: where the last one was; 0 at first. */
+void *sc_object_any(sc_kind kind, size_t *from);
 unsigned sc_object_count(void);
 
 /* ---- wire.c: records up, argument blocks down ------------------------------------------------------------------ */
@@ -189,7 +190,7 @@ void sc_record_no_message(sc_record *record);
 pj_status_t sc_read_headers(sc_reader *reader, pj_pool_t *pool, pjsip_msg *msg);
 /* Takes them out again, also of a copy of the message. */
 void sc_remove_headers(pjsip_msg *msg);
-/* Reads Content-Type (empty: no body) and the bytes of the body (text). */
+/* Reads a content type (empty: there is no body) and the bytes of a body. */
 pj_status_t sc_read_body(sc_reader *reader, pj_pool_t *pool, pjsip_msg *msg);
 /* Reads a parsed URI (any scheme) from text; NULL when it does not parse. */
 pjsip_uri *sc_parse_uri(pj_pool_t *pool, const pj_str_t *text);
@@ -244,10 +245,15 @@ void sc_listener_release(sc_listener *listener);
 
 /* ---- connections.c ------------------------------------------------------------------------------------------------ */
 
+/* The longest "[address]:port", with its NUL. */
+#define SC_CONNECTION_SIZE (PJ_INET6_ADDRSTRLEN + 10)
+
 void sc_connections_init(void);
 void sc_connections_clear(void);
 /* What was made under old TLS options carries no new request. */
 void sc_connections_renew_tls(void);
+/* Our end of a connection, as its records have it; empty for what is none. */
+void sc_connection_print(const pjsip_transport *tp, char local[SC_CONNECTION_SIZE]);
 
 /* ---- tls.c --------------------------------------------------------------------------------------------------------- */
 
@@ -308,6 +314,24 @@ void sc_add_capabilities(pjsip_tx_data *tdata);
 bool sc_is_message(const pjsip_method *method);
 /* Answers a request outside dialogs in a transaction of its own; headers may be NULL. */
 void sc_answer(pjsip_rx_data *rdata, int code, const pjsip_hdr *headers);
+
+/* ---- credentials.c ----------------------------------------------------------------------------------------------- */
+
+/*
+ * A list: realm, username, data (text), u8 digest (data is the HA1 hash), text algorithm (of that hash).
+ */
+pj_status_t sc_credentials_read(sc_reader *reader, pjsip_auth_clt_sess *session);
+/* The same for a dialog, whose challenges are then chosen from as well. */
+pj_status_t sc_credentials_read_dialog(sc_reader *reader, pjsip_dialog *dlg);
+/* False when the list that comes next is empty. */
+bool sc_credentials_are_next(const sc_reader *reader);
+/* Takes out of a 401 or 407 the challenges that are not to be answered: for each realm the strongest stays. */
+void sc_credentials_choose(const pjsip_auth_clt_sess *session, pjsip_msg *msg);
+extern pjsip_module sc_credentials_module;
+
+/* ---- request.c --------------------------------------------------------------------------------------------------- */
+
+extern pjsip_module sc_request_module;
 
 /* ---- fork.c ------------------------------------------------------------------------------------------------------ */
 

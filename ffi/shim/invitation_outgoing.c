@@ -2,39 +2,6 @@
 /* A call goes out. */
 #include "invitation_internal.h"
 
-static pj_status_t read_credentials(sc_reader *reader, pjsip_dialog *dlg)
-{
-    static const struct {
-        const char *name;
-        pjsip_auth_algorithm_type type;
-    } algorithms[] = { { "MD5", PJSIP_AUTH_ALGORITHM_MD5 },
-                       { "SHA-256", PJSIP_AUTH_ALGORITHM_SHA256 },
-                       { "SHA-512-256", PJSIP_AUTH_ALGORITHM_SHA512_256 } };
-    pjsip_cred_info infos[8];
-    uint32_t count = sc_read_u32(reader), i;
-    unsigned k;
-
-    if (count > PJ_ARRAY_SIZE(infos))
-        return SC_EARGS;
-    pj_bzero(infos, sizeof(infos));
-    for (i = 0; i < count && !reader->failed; i++) {
-        pj_str_t algorithm;
-
-        infos[i].scheme = pj_str("digest");
-        infos[i].realm = sc_read_text_dup(reader, dlg->pool);
-        infos[i].username = sc_read_text_dup(reader, dlg->pool);
-        infos[i].data = sc_read_text_dup(reader, dlg->pool);
-        infos[i].data_type = sc_read_u8(reader) ? PJSIP_CRED_DATA_DIGEST : PJSIP_CRED_DATA_PLAIN_PASSWD;
-        algorithm = sc_read_text(reader);
-        for (k = 0; infos[i].data_type == PJSIP_CRED_DATA_DIGEST && k < PJ_ARRAY_SIZE(algorithms); k++)
-            if (!pj_stricmp2(&algorithm, algorithms[k].name))
-                infos[i].algorithm_type = algorithms[k].type;
-    }
-    if (reader->failed)
-        return SC_EARGS;
-    return count ? pjsip_auth_clt_set_credentials(&dlg->auth_sess, (int)count, infos) : PJ_SUCCESS;
-}
-
 static pj_status_t set_route(pjsip_dialog *dlg, const pj_str_t *route)
 {
     pjsip_route_hdr set, *header;
@@ -92,7 +59,7 @@ static pj_status_t create_dialog(sc_reader *reader, pj_pool_t *pool, pjsip_dialo
     if (tls_name.slen)
         pj_strdup((*dlg)->pool, &(*dlg)->initial_dest, &tls_name);
     if (status == PJ_SUCCESS)
-        status = read_credentials(reader, *dlg);
+        status = sc_credentials_read_dialog(reader, *dlg);
     return status;
 }
 

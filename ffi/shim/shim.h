@@ -14,7 +14,7 @@
 #define SC_API __attribute__((visibility("default")))
 
 /* Raised whenever a row, a record or an argument block changes its form. */
-#define SC_ABI 6
+#define SC_ABI 7
 
 /* A NUL-terminated UTF-8 string, valid during the call. */
 typedef const char *sc_text;
@@ -29,6 +29,7 @@ typedef int32_t *sc_status;
 typedef double sc_serial;
 typedef sc_serial sc_invitation;
 typedef sc_serial sc_incoming_request;
+typedef sc_serial sc_request;
 typedef sc_serial sc_audio_mixer;
 typedef sc_serial sc_rtp_transport;
 typedef sc_serial sc_audio_transport;
@@ -56,6 +57,7 @@ enum sc_record_kind {
     SC_RECORD_DEVICES = 12,
     SC_RECORD_INCOMING_REQUEST = 16,
     SC_RECORD_INCOMING_REQUEST_EXPIRED = 17,
+    SC_RECORD_REQUEST_RESPONSE = 24,
     SC_RECORD_INVITATION_INCOMING = 32,
     SC_RECORD_INVITATION_STATE = 33,
     SC_RECORD_INVITATION_ENDING = 34,
