@@ -23,10 +23,9 @@ import {
   checkContentType,
   checkInvite,
   checkSdp,
-  checkSessionTimer,
   defaultContact,
+  sessionTimerOf,
   writeInvite,
-  writeSessionTimer,
 } from "./invitation_arguments.ts";
 import {
   type Cause,
@@ -70,6 +69,7 @@ import { readPeerMessage } from "./peer_message.ts";
 import { hold, onBirth, release } from "./registry.ts";
 import { check, create, running, runningOrNull, statusText } from "./running.ts";
 import type { BaseSDPSession } from "./sdp_session.ts";
+import { writeSessionTimer } from "./session_timer.ts";
 import type { SIPMessage } from "./sip_message.ts";
 import { checkTimeout } from "./timeout.ts";
 import type { BaseSIPURI, FrozenSIPURI, TransportName } from "./uri.ts";
@@ -299,7 +299,7 @@ export class Invitation implements NativeObject {
     const contactHeader = checkContact(options.contactHeader);
     const sdp = options.sdp ? checkSdp(options.sdp, "sdp") : null;
     const extraHeaders = checkExtraHeaders(options.extraHeaders);
-    const sessionTimer = checkSessionTimer(options.sessionTimer);
+    const sessionTimer = sessionTimerOf(options);
     const proposal = this.#waitingProposal;
     if ((!proposal && !this.#isUnanswered) || this.#serial === null) {
       throw new SIPCoreInvalidStateError("Could not answer: there is no INVITE to answer", this.#state);
