@@ -14,6 +14,11 @@ export function readFolder(folder: string): Map<string, Uint8Array> {
   return new Map(readdirSync(url).map((name) => [name, new Uint8Array(readFileSync(new URL(name, url)))]));
 }
 
+/** The bytes of a file of the corpus; null when it is not there. */
+export function readFile(file: string): Uint8Array | null {
+  return skipWithoutCorpus ? null : new Uint8Array(readFileSync(new URL(file, ROOT)));
+}
+
 /** The rows of a tab-separated file of the corpus, without comments; empty when it is not there. */
 export function readTable(file: string): string[][] {
   if (skipWithoutCorpus) return [];

@@ -18,16 +18,18 @@ const measuring: Readonly<Record<RuntimeName, { options: string[]; env: Record<s
 
 export interface ProgramOptions {
   /** Default: the one that runs this. */
-  readonly runtime?: RuntimeName;
+  readonly runtime?: RuntimeName | undefined;
   /** Its memory is of interest. Default false. */
   readonly isMeasured?: boolean;
+  /** Beside what the process inherits. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Starts tests/support/programs/NAME.ts. */
 export function startProgram(
   name: string,
   args: readonly (string | number)[],
-  { runtime = ownName, isMeasured = false }: ProgramOptions = {},
+  { runtime = ownName, isMeasured = false, env: own = {} }: ProgramOptions = {},
 ): Child {
   const [found, ...run] = runtimeCommand(runtime, root);
   const { options, env } = isMeasured ? measuring[runtime] : { options: [], env: {} };
@@ -36,7 +38,7 @@ export function startProgram(
     `${name} on ${runtime}`,
     runtime === ownName ? process.execPath : found,
     [...run, ...options, script, ...args.map(String)],
-    env,
+    { ...env, ...own },
   );
 }
 
