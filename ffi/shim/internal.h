@@ -167,6 +167,10 @@ extern pjsip_module sc_trace_module;
 extern pjsip_module sc_tx_buffer_module;
 extern pjsip_module sc_door_module;
 
+/* ---- parse_guard.c --- what cannot be parsed, or should not be ------------------------------------------------------- */
+
+void sc_parse_guard_init(void);
+
 /* ---- identity.c -------------------------------------------------------------------------------------------------- */
 
 extern pjsip_module sc_identity_module;

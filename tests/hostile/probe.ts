@@ -50,7 +50,7 @@ export class Probe implements AsyncDisposable {
    * @throws Error when the answer is no 200, or when three in a row had none.
    */
   async ask(timeoutMs = 2000): Promise<void> {
-    const callId = `probe${++this.#sent}`;
+    const callId = `probe${this.#socket.address().port}x${++this.#sent}`;
     const begun = performance.now();
     const { promise, resolve } = Promise.withResolvers<number>();
     this.#waiting.set(callId, resolve);

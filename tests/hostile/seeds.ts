@@ -250,6 +250,11 @@ export function fill({ text }: Seed, { port, ownPort, transport, unique }: Filli
     .replace(/^((?:call-id|i)\s*:\s*)\S.*$/im, `$1${unique}`);
 }
 
+/** The same message, to be answered to where it comes from (RFC 3581) whatever its Via says. */
+export function withRport(text: string): string {
+  return text.replace(/^(?:via|v)[ \t]*:(?:[^,\r\n]|\r?\n[ \t])*/im, (via) => `${via};rport`);
+}
+
 function bodyLength(text: string): number {
   const end = text.search(/\r?\n\r?\n/);
   return end < 0 ? 0 : text.length - end - /\r?\n\r?\n/.exec(text)![0].length;
