@@ -34,7 +34,7 @@ export class Answers {
     const code = Number(digits);
     if (code < 200) return null;
     const via = headerOf(text, "Via") ?? "";
-    const method = /\S*$/.exec(headerOf(text, "CSeq") ?? "")![0];
+    const isInvite = headerOf(text, "CSeq")?.endsWith(" INVITE") ?? false;
     const branch = /branch\s*=\s*([^;,\s]*)/i.exec(via)?.[1];
     const key = `${branch} ${headerOf(text, "Call-ID", "i")} ${headerOf(text, "CSeq")}`;
     const final = `${code} ${/tag=[^;\s]*/.exec(headerOf(text, "To") ?? "")?.[0]}`;
@@ -45,7 +45,7 @@ export class Answers {
     } else if (known !== final) {
       this.doubles.push(`${key}: ${known}, then ${final}`);
     }
-    return method === "INVITE" ? acknowledge(text, code) : null;
+    return isInvite ? acknowledge(text, code) : null;
   }
 }
 

@@ -246,8 +246,18 @@ export function fill({ text }: Seed, { port, ownPort, transport, unique }: Filli
         return unique;
     }
   }).replace("{length}", () => String(bodyLength(text)));
-  return filled.replace(/(branch\s*=\s*z9hG4bK)[^;,\s>]*/i, `$1${unique}`)
-    .replace(/^((?:call-id|i)\s*:\s*)\S.*$/im, `$1${unique}`);
+  // A message may hold others: those behind the first one get names of their own as well.
+  let branches = 0;
+  let calls = 0;
+  return filled.replace(
+    /(branch\s*=\s*z9hG4bK)[^;,\s>]*/gi,
+    (_, name) => `${name}${unique}${suffix(branches++)}`,
+  )
+    .replace(/^((?:call-id|i)\s*:\s*)\S.*$/gim, (_, name) => `${name}${unique}${suffix(calls++)}`);
+}
+
+function suffix(index: number): string {
+  return index === 0 ? "" : `.${index}`;
 }
 
 /** The same message, to be answered to where it comes from (RFC 3581) whatever its Via says. */

@@ -7,7 +7,7 @@ import { Answers } from "./answers.ts";
 import { mutate } from "./mutator.ts";
 import { Probe, type ProbeReport } from "./probe.ts";
 import { Random } from "./random.ts";
-import { fill, type Seed } from "./seeds.ts";
+import { fill, type Seed, withRport } from "./seeds.ts";
 import type { Target } from "./target.ts";
 
 /** What came of an attack. */
@@ -65,7 +65,8 @@ export async function attackByUdp(target: Target, options: AttackOptions): Promi
   let waiting = 0;
   for (let index = 0; index < count; index++) {
     let text = message(index, isMutated ? random.pick(seeds) : seeds[index % seeds.length]!);
-    if (isMutated && !random.chance(unmutated)) {
+    if (!isMutated) text = withRport(text);
+    else if (!random.chance(unmutated)) {
       text = mutate(text, random, () => message(index, random.pick(seeds)));
     }
     for (const one of [text, ...followUps(text)]) {
