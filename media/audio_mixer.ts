@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-import { checkInteger } from "../core/check_argument.ts";
+import { checkInteger, checkText } from "../core/check_argument.ts";
 import { SIPCoreInvalidStateError } from "../core/errors.ts";
 import type { NativeObject } from "../core/native_object.ts";
 import { release, track } from "../core/registry.ts";
@@ -247,6 +247,5 @@ export function checkVolume(value: unknown, argument: string): number {
 
 function checkDevice(value: unknown, argument: string): void {
   if (value === null || value === "system_default") return;
-  if (typeof value !== "string") throw new TypeError(`${argument} must be a name or null`);
-  throw new RangeError(`${argument}: there is no sound device "${value}"`);
+  throw new RangeError(`${argument}: there is no sound device "${checkText(value, argument)}"`);
 }
