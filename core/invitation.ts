@@ -32,6 +32,7 @@ import type {
 } from "./invitation_notifications.ts";
 import type { EndOptions, InvitationSDP, InviteOptions, ResponseOptions } from "./invitation_options.ts";
 import { lazy } from "./lazy.ts";
+import { checkSize } from "./message_size.ts";
 import type { NativeObject } from "./native_object.ts";
 import { notificationsOf } from "./notification.ts";
 import type { NotificationStream } from "./notification_stream.ts";
@@ -277,6 +278,7 @@ export class Invitation implements NativeObject {
         );
       });
     writeHeaders(args, extraHeaders);
+    checkSize(args);
     const serial = create(
       "Could not send INVITE",
       (status) => native.sc_invitation_create(args.block, args.size, status),
@@ -339,6 +341,7 @@ export class Invitation implements NativeObject {
     }
     const args = new Writer().text(reason ?? "").text(contactHeader?.body ?? "").text(sdp?.toString() ?? "");
     writeHeaders(args, extraHeaders);
+    checkSize(args);
     const proposed = this.#proposedLocal;
     if (sdp && !this.#hasAnswered) this.#proposedLocal = sdp;
     try {
@@ -380,6 +383,7 @@ export class Invitation implements NativeObject {
 
   #sendEnd(code: number, extraHeaders: readonly BaseHeader[]): void {
     const args = writeHeaders(new Writer(), extraHeaders);
+    checkSize(args);
     const status = running().sc_invitation_end(this.#serial!, code, args.block, args.size);
     // The peer has ended it meanwhile: the change that tells so is on its way.
     if (status === errors.SC_EGONE) return;
@@ -646,7 +650,13 @@ export class Invitation implements NativeObject {
   }
 
   #nobodyListens(): void {
-    if (this.#state === "incoming" && !this.#finalSent && runningOrNull()) this.sendResponse(480);
+    if (this.#state !== "incoming" || this.#finalSent || !runningOrNull()) return;
+    try {
+      this.sendResponse(480);
+    } catch (error) {
+      // The caller has given up meanwhile: the change that tells so is on its way.
+      if (!(error instanceof SIPCoreInvalidStateError)) throw error;
+    }
   }
 
   #ended(cause: Cause, time: Date): void {

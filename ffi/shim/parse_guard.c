@@ -13,11 +13,11 @@
  * An answer repeats Via, From, To and Call-ID and has to fit into a datagram of 65,507 bytes. pjsip looks for the end
  * of the user part of a URI through all the rest of its line: 700 ms for a line of 60 KB, 10 ms for 8 KB.
  */
-#define MAX_HEADERS_SIZE (48u * 1024u)
+#define MAX_HEADERS_SIZE (45u * 1024u)
 #define MAX_LINE_SIZE 8192
 /* After the split of lists. A message passes 70 proxies at most, each adds one Via and one Record-Route. */
 #define MAX_VIAS 256
-#define MAX_HEADERS 2048
+#define MAX_HEADERS 1024
 #define MAX_HIDDEN 16
 
 /* Where a message came from, and where the answer goes. */
@@ -327,6 +327,19 @@ static bool is_unknown_scheme(const pj_str_t *line)
     return false;
 }
 
+/* Half of what reads a text stops at NUL, which stands in headers only behind a backslash (RFC 3261, section 25.1). */
+static bool has_nul(const char *at, const char *end)
+{
+    const char *start = at;
+
+    while ((at = memchr(at, '\0', (size_t)(end - at)))) {
+        if (at == start || at[-1] != '\\')
+            return true;
+        at++;
+    }
+    return false;
+}
+
 static preview look_at(const char *message, size_t size)
 {
     preview found = { .code = 0 };
@@ -347,6 +360,8 @@ static preview look_at(const char *message, size_t size)
             break;
         is_first = false;
     }
+    if (!found.code && has_nul(message, rest.at))
+        found.code = PJSIP_SC_BAD_REQUEST;
     found.body_size = (pj_size_t)(rest.end - rest.at);
     return found;
 }

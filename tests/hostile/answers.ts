@@ -35,10 +35,12 @@ export class Answers {
     if (code < 200) return null;
     const via = headerOf(text, "Via") ?? "";
     const isInvite = headerOf(text, "CSeq")?.endsWith(" INVITE") ?? false;
+    const callId = headerOf(text, "Call-ID", "i");
     const branch = /branch\s*=\s*([^;,\s]*)/i.exec(via)?.[1];
-    const key = `${branch} ${headerOf(text, "Call-ID", "i")} ${headerOf(text, "CSeq")}`;
+    const key = `${branch} ${callId} ${headerOf(text, "CSeq")}`;
     const final = `${code} ${/tag=[^;\s]*/.exec(headerOf(text, "To") ?? "")?.[0]}`;
-    const known = this.#finals.get(key);
+    // What has no name of its own cannot be told from others like it.
+    const known = branch && callId ? this.#finals.get(key) : undefined;
     if (known === undefined) {
       this.#finals.set(key, final);
       this.codes.set(code, (this.codes.get(code) ?? 0) + 1);
