@@ -82,7 +82,7 @@ function judge(what: string, report: AttackReport, figures: QuietFigures, limits
     ...(report.slowestMs > limits.mostMs ? [`a probe took ${Math.round(report.slowestMs)} ms`] : []),
     ...report.answers.doubles.slice(0, 5).map((double) => `two final answers: ${double}`),
     ...(figures.exceptions > 0 ? figures.exceptionTexts : []),
-    ...(figures.liveObjects > 0 ? [`${figures.liveObjects} objects are left`] : []),
+    ...(figures.liveObjects > 0 ? [`${figures.liveObjects} objects are left: ${figures.left}`] : []),
   ];
   for (const text of bad) say(`    BAD: ${text}`);
   return bad.length === 0;

@@ -23,7 +23,7 @@ import { Certificates, skipWithoutOpenssl } from "./support/certificates.ts";
 import { skipWithoutCorpus } from "./support/corpus.ts";
 import { startEngine, stopEngine } from "./support/engine_fixture.ts";
 import { Peer } from "./support/peer.ts";
-import { callFromPeer } from "./support/peer_calls.ts";
+import { callFromPeer, callPeer } from "./support/peer_calls.ts";
 import { skipWithoutProc } from "./support/process_figures.ts";
 import { silentSdp } from "./support/calls.ts";
 
@@ -88,7 +88,7 @@ describe("Hostile content", () => {
   const exceptions: unknown[] = [];
   let observer: Disposable;
   before(async () => {
-    engine = await startEngine({ incomingRequests: ["MESSAGE"] });
+    engine = await startEngine({ incomingRequests: ["MESSAGE"] }, { t1: 30, t2: 200, t4: 200, td: 1000 });
     observer = new NotificationCenter().addObserver(({ data }) => void exceptions.push(data.value), {
       name: "SIPEngineGotException",
     });
@@ -279,6 +279,43 @@ describe("Hostile content", () => {
     peer.request("ACK", { ...peer.dialog(answer), uri: own(), cseq: 1, headers: {} });
     await story.until("connected");
     invitation.end();
+    await story.end();
+    assertEquals(story.changes.at(-1), "disconnecting -> disconnected");
+  });
+
+  // Nothing can be sent there, not even a BYE.
+  const unreachable = { Contact: "<sips:peer@127.0.0.1;transport=udp>" };
+
+  it("Invitation that nobody acknowledges ends, also when no BYE can be sent", async () => {
+    await using peer = await Peer.open();
+    const { invitation, story } = await callFromPeer(engine, peer, { headers: unreachable });
+    invitation.sendResponse(200, { sdp: silentSdp });
+    await story.until("connecting");
+    await story.end();
+    assertEquals(story.changes.at(-1)?.endsWith("-> disconnected"), true);
+  });
+
+  it("Invitation.end() ends a call to which no BYE can be sent", async () => {
+    await using peer = await Peer.open();
+    const { invitation, story } = await callFromPeer(engine, peer, { headers: unreachable });
+    invitation.sendResponse(200, { sdp: silentSdp });
+    const answer = await peer.next({ code: 200 });
+    peer.request("ACK", { ...peer.dialog(answer), uri: own(), cseq: 1 });
+    await story.until("connected");
+    invitation.end();
+    await story.end();
+    assertEquals(story.changes.at(-1)?.endsWith("-> disconnected"), true);
+  });
+
+  it("Invitation goes on when it is answered with a Record-Route of another scheme", async () => {
+    await using peer = await Peer.open();
+    const { invitation, story, invite } = await callPeer(peer);
+    const headers = { "Record-Route": ["<tel:+1>", "<foo:bar>"] };
+    peer.respond(invite, 200, { body: silentSdp.toString(), headers });
+    await peer.next({ method: "ACK" });
+    await story.until("connected");
+    invitation.end();
+    peer.respond(await peer.next({ method: "BYE" }), 200);
     await story.end();
     assertEquals(story.changes.at(-1), "disconnecting -> disconnected");
   });

@@ -110,6 +110,8 @@ describe("The parse guard", () => {
       `Contact: ${"sip:a,".repeat(1350)}sip:a\r\nContact`,
     ]],
     "a Via that cannot be read": [400, [/Via: .*/, "Via: SIP/2.0/UDP 127.0.0.1;;,;,,"]],
+    "a Record-Route of another scheme": [400, [/Contact/, "Record-Route: <tel:+1>\r\nContact"]],
+    "a Record-Route of a scheme that nobody knows": [400, [/Contact/, "Record-Route: <foo:bar>\r\nContact"]],
     "a header without a colon": [400, [/Contact/, "what is this\r\nContact"]],
   };
 

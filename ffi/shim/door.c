@@ -96,8 +96,23 @@ static pj_bool_t on_rx_request(pjsip_rx_data *rdata)
     return PJ_TRUE;
 }
 
+/* Without what no ACK can be sent along; a request that has it is refused. */
+static void drop_bad_routes(pjsip_msg *msg)
+{
+    pjsip_hdr *header = msg->hdr.next;
+
+    while (header != &msg->hdr) {
+        pjsip_hdr *next = header->next;
+
+        if (!sc_is_good_route(header))
+            pj_list_erase(header);
+        header = next;
+    }
+}
+
 static pj_bool_t on_rx_response(pjsip_rx_data *rdata)
 {
+    drop_bad_routes(rdata->msg_info.msg);
     keep_answer_only(rdata);
     fill_session_name(rdata);
     return PJ_FALSE;

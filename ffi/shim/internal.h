@@ -170,6 +170,8 @@ extern pjsip_module sc_door_module;
 /* ---- parse_guard.c --- what cannot be parsed, or should not be ------------------------------------------------------- */
 
 void sc_parse_guard_init(void);
+/* A Record-Route that a request can be sent along; true for any other header. */
+bool sc_is_good_route(const pjsip_hdr *header);
 
 /* ---- identity.c -------------------------------------------------------------------------------------------------- */
 

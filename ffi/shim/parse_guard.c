@@ -298,6 +298,16 @@ void sc_parse_guard_init(void)
 
 /* ---- the parser ---------------------------------------------------------------------------------------------------- */
 
+bool sc_is_good_route(const pjsip_hdr *header)
+{
+    const pjsip_uri *uri;
+
+    if (header->type != PJSIP_H_RECORD_ROUTE)
+        return true;
+    uri = ((const pjsip_rr_hdr *)header)->name_addr.uri;
+    return uri && (PJSIP_URI_SCHEME_IS_SIP(uri) || PJSIP_URI_SCHEME_IS_SIPS(uri));
+}
+
 #ifndef __APPLE__
 
 /* What was seen of a message's lines before it was parsed. */
@@ -384,7 +394,10 @@ static bool is_modest(const pjsip_msg *msg)
     return vias <= MAX_VIAS && headers <= MAX_HEADERS;
 }
 
-/* A request names its method twice, and of these headers it has one each (RFC 3261, section 8.1.1). */
+/*
+ * A request names its method twice, and of these headers it has one each (RFC 3261, section 8.1.1). Along a route of
+ * another scheme pjsip can send nothing: a call that came by it could never end.
+ */
 static bool is_consistent(const pjsip_rx_data *rdata)
 {
     static const pjsip_hdr_e singles[] = { PJSIP_H_CALL_ID, PJSIP_H_CONTENT_LENGTH, PJSIP_H_CONTENT_TYPE, PJSIP_H_CSEQ,
@@ -397,10 +410,13 @@ static bool is_consistent(const pjsip_rx_data *rdata)
         return true;
     if (pj_strcmp(&msg->line.req.method.name, &rdata->msg_info.cseq->method.name))
         return false;
-    for (header = msg->hdr.next; header != &msg->hdr; header = header->next)
+    for (header = msg->hdr.next; header != &msg->hdr; header = header->next) {
+        if (!sc_is_good_route(header))
+            return false;
         for (i = 0; i < PJ_ARRAY_SIZE(singles); i++)
             if (header->type == singles[i] && ++count[i] > 1)
                 return false;
+    }
     return true;
 }
 

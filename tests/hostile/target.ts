@@ -17,6 +17,8 @@ export interface Figures {
 export interface QuietFigures extends Figures {
   readonly poolBytes: number;
   readonly liveObjects: number;
+  /** Which of them JavaScript knows. */
+  readonly left: readonly string[];
 }
 
 export interface Ports {

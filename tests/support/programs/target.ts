@@ -8,11 +8,12 @@
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { delay } from "@std/async";
+import { liveObjects } from "../../../core/registry.ts";
 import { openedLibrary } from "../../../ffi/library.ts";
 import {
   AudioMixer,
   type IncomingRequest,
-  type Invitation,
+  Invitation,
   NotificationCenter,
   SIPCoreError,
 } from "../../../mod.ts";
@@ -127,6 +128,11 @@ const commands: Readonly<Record<string, () => unknown>> = {
       residentBytes: residentBytes(),
       poolBytes: native.sc_pool_bytes(),
       liveObjects: native.sc_live_objects(),
+      left: liveObjects().map((object) =>
+        object instanceof Invitation
+          ? `${object.direction} ${object.state} ${object.callId}`
+          : object.constructor.name
+      ),
     };
   },
   call: async () => {
