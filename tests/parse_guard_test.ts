@@ -9,6 +9,7 @@ import { type Engine, type IncomingRequest, NotificationCenter, type SIPNotifica
 import { silentSdp } from "./support/calls.ts";
 import { startEngine, stopEngine } from "./support/engine_fixture.ts";
 import { Peer, type PeerMessage } from "./support/peer.ts";
+import { callPeer } from "./support/peer_calls.ts";
 
 describe("The parse guard", () => {
   let engine: Engine;
@@ -243,6 +244,56 @@ describe("The parse guard", () => {
     peer.ack(await peer.next({ code: 200 }));
     peer.respond(await (sender.end(), peer.next({ method: "BYE" })), 200);
     assertEquals(invite.method, "INVITE");
+  });
+
+  /** Bodies of several parts with none, or with what is no part. */
+  const parts = [
+    ["--b--", "b"],
+    ["--b--\r\n", "b"],
+    ["--b\r\n--b--", "b"],
+    ["--b\r\n\r\n--b--", "b"],
+    ["--b\r\nContent-Type: a/b\r\n--b--", "b"],
+    ["--b", "b"],
+    ["", "b"],
+    ["----", '""'],
+    ["-".repeat(9000), "-".repeat(4000)],
+  ] as const;
+
+  it("Engine takes a body of several parts that has none", async () => {
+    await using peer = await Peer.open();
+    for (const [body, boundary] of parts) {
+      const type =
+        `Content-Type: multipart/mixed;boundary=${boundary}\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+      const { data } = await take(peer, text(peer, "MESSAGE", [/Content-Length: 0\r\n\r\n/, type]));
+      const got = data.body ?? "";
+      assertEquals(typeof got === "string" ? got : new TextDecoder().decode(got), body);
+      const invite = text(peer, "INVITE", [/Content-Length: 0\r\n\r\n/, type]);
+      peer.send(invite, engine.udpPort!);
+      let answer = await peer.next();
+      while (answer.code! < 200) answer = await peer.next();
+      // Nobody listens: what could be taken is turned down.
+      assert([415, 480, 488, 400].includes(answer.code!), `${answer.code}`);
+      const ack = invite.split("\r\nContent-")[0]!.replaceAll("INVITE", "ACK");
+      peer.send(
+        `${ack.replace(/To: .*/, `To: ${answer.headers.get("to")}`)}\r\nContent-Length: 0\r\n\r\n`,
+        engine.udpPort!,
+      );
+      await isAlive(peer);
+    }
+  });
+
+  it("Invitation ends cleanly when it is answered with a body of several parts that has none", async () => {
+    await using peer = await Peer.open();
+    for (const [body, boundary] of parts) {
+      if (body === "") continue;
+      const { story, invite } = await callPeer(peer);
+      peer.respond(invite, 200, { body, contentType: `multipart/mixed;boundary=${boundary}` });
+      await peer.next({ method: "ACK" });
+      peer.respond(await peer.next({ method: "BYE" }), 200);
+      await story.end();
+      assertEquals(story.changes.at(-1), "disconnecting -> disconnected");
+    }
+    await isAlive(peer);
   });
 
   it("Engine is not delayed by a datagram that is long to parse", async () => {
