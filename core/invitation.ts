@@ -43,6 +43,7 @@ import { check, create, running, runningOrNull, statusText } from "./running.ts"
 import { BaseSDPSession, FrozenSDPSession } from "./sdp_session.ts";
 import type { SIPMessage } from "./sip_message.ts";
 import { sipStatusMessages } from "./sip_status_messages.ts";
+import { sipTimers } from "./sip_timers.ts";
 import { checkTimeout } from "./timeout.ts";
 import { BaseSIPURI, FrozenSIPURI, type TransportName } from "./uri.ts";
 
@@ -483,6 +484,7 @@ export class Invitation implements NativeObject {
         if (!this.#ending) {
           clearTimeout(this.#timer);
           this.#nameDialog();
+          if (this.#direction === "incoming") this.#timer = setTimeout(() => this.#forget(), ackTime());
           this.#became("connecting", change.cause, time);
         }
         break;
@@ -493,6 +495,12 @@ export class Invitation implements NativeObject {
         this.#disconnected(change, time);
         break;
     }
+  }
+
+  /** A connection that breaks in the very moment of the answer can take PJSIP's own wait for the ACK with it. */
+  #forget(): void {
+    if (this.#serial === null || this.#state !== "connecting") return;
+    runningOrNull()?.sc_invitation_terminate(this.#serial, 408);
   }
 
   /** The identity of ours carries the tag of the dialog. */
@@ -511,6 +519,7 @@ export class Invitation implements NativeObject {
       return;
     }
     if (this.#ending) return;
+    clearTimeout(this.#timer);
     this.#subState = "normal";
     const acknowledged = this.#direction === "incoming" ? change.cause : noCause;
     this.#became("connected", acknowledged, time);
@@ -735,4 +744,9 @@ function tagged<H extends FrozenFromHeader | FrozenToHeader>(
 /** The header without its parameters, which PJSIP wants apart. */
 function addressOf({ uri, displayName }: BaseFromHeader | BaseToHeader): string {
   return new FrozenFromHeader(uri, { displayName }).body;
+}
+
+/** In ms: PJSIP waits 64 * T1 for an ACK, then as long for the answer to its BYE. */
+function ackTime(): number {
+  return 132 * (sipTimers.t1 || 500);
 }

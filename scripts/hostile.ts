@@ -8,6 +8,7 @@ import { spawnSync } from "node:child_process";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { corpusSeeds, ownSeeds, protosSeeds, type Seed } from "../tests/hostile/seeds.ts";
+import { attackDialogs } from "../tests/hostile/dialog_attack.ts";
 import { attackByStream } from "../tests/hostile/stream_attack.ts";
 import { type QuietFigures, Target } from "../tests/hostile/target.ts";
 import { attackByUdp, type AttackReport } from "../tests/hostile/udp_attack.ts";
@@ -19,13 +20,13 @@ import { sanitizedBuild, sanitizerEnvironment } from "./test/sanitizer.ts";
 const usage = `npm run hostile -- [options]
 
   --count N         messages per runtime and transport (default 200000)
-  --transport NAME  udp, tcp or tls instead of all three
+  --transport NAME  udp, tcp, tls or calls (by UDP) instead of all four
   --seed N          what the changes depend on (default 1)
   --runtime NAME    deno or bun instead of both
   --asan            with the address sanitizer
   --help            this text`;
 
-const transports = ["udp", "tcp", "tls"] as const;
+const transports = ["udp", "tcp", "tls", "calls"] as const;
 type Transport = (typeof transports)[number];
 
 /** The attack goes on in so many rounds; after each the memory is looked at when all is quiet. */
@@ -129,6 +130,8 @@ async function tryChanged(
     const options = { seeds, count, seed: counts.seed * rounds + round };
     const report = transport === "udp"
       ? await attackByUdp(target, options)
+      : transport === "calls"
+      ? await attackDialogs(target, options)
       : await attackByStream(target, transport, options);
     const figures = await target.figures();
     memory.push(figures.residentBytes);

@@ -15,6 +15,7 @@ import {
   NotificationCenter,
   type SIPNotification,
 } from "../mod.ts";
+import { attackDialogs } from "./hostile/dialog_attack.ts";
 import { corpusSeeds, ownSeeds, protosSeeds } from "./hostile/seeds.ts";
 import { attackByStream } from "./hostile/stream_attack.ts";
 import { Target } from "./hostile/target.ts";
@@ -24,6 +25,7 @@ import { skipWithoutCorpus } from "./support/corpus.ts";
 import { startEngine, stopEngine } from "./support/engine_fixture.ts";
 import { Peer } from "./support/peer.ts";
 import { callFromPeer, callPeer } from "./support/peer_calls.ts";
+import { Story } from "./support/story.ts";
 import { skipWithoutProc } from "./support/process_figures.ts";
 import { silentSdp } from "./support/calls.ts";
 
@@ -65,6 +67,10 @@ describe("Engine under attack", { skip: skipWithoutOpenssl || skipWithoutProc },
       await survives(attackByStream(target, transport, { ...options, count: 1500 }));
     });
   }
+
+  it("Engine answers while changed messages come within calls, in both directions", async () => {
+    await survives(attackDialogs(target, { seed: 1, count: 1500 }));
+  });
 
   it("Engine answers while the corpora come", { skip: skipWithoutCorpus }, async () => {
     for (const seeds of [corpusSeeds(), protosSeeds()]) {
@@ -318,5 +324,34 @@ describe("Hostile content", () => {
     peer.respond(await peer.next({ method: "BYE" }), 200);
     await story.end();
     assertEquals(story.changes.at(-1), "disconnecting -> disconnected");
+  });
+
+  it("Invitation whose connection is gone before the ACK ends", async () => {
+    const socket = connect(engine.tcpPort!, "127.0.0.1");
+    await once(socket, "connect");
+    const id = Math.random().toString(36).slice(2);
+    const offer = silentSdp.toString();
+    const coming = deadline(
+      new NotificationCenter().once("SIPInvitationChangedState", {
+        where: ({ data }) => data.state === "incoming",
+      }),
+      4000,
+    );
+    socket.write(
+      `INVITE ${own()} SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1:${socket.localPort};branch=z9hG4bK${id}\r\n` +
+        `Max-Forwards: 70\r\nFrom: <sip:a@127.0.0.1>;tag=1\r\nTo: <${own()}>\r\nCall-ID: ${id}\r\nCSeq: 1 INVITE\r\n` +
+        `Contact: <sip:a@127.0.0.1:${socket.localPort};transport=tcp>\r\nContent-Type: application/sdp\r\n` +
+        `Content-Length: ${offer.length}\r\n\r\n${offer}`,
+    );
+    const { sender } = await coming;
+    const story = new Story(sender);
+    sender.sendResponse(200, { sdp: silentSdp });
+    let got = "";
+    socket.on("data", (data) => got += data.toString("latin1"));
+    while (!got.includes("SIP/2.0 200")) await deadline(once(socket, "data"), 4000);
+    socket.destroy();
+    await story.end();
+    assertEquals(story.changes.at(-1)?.endsWith("-> disconnected"), true);
+    assertEquals(sender.state, "disconnected");
   });
 });

@@ -79,6 +79,11 @@ export class Target implements AsyncDisposable {
     await ask(this.#child, "call");
   }
 
+  /** Makes it call a UDP port of this machine's so many times, and hang up soon. */
+  async dial(port: number, count: number): Promise<void> {
+    await ask(this.#child, `dial ${port} ${count}`);
+  }
+
   /** Stops the engine. @throws Error when that is no clean end. */
   async stop(): Promise<void> {
     if (this.#isEnding) return;

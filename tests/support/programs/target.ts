@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /**
  * An engine under attack. It reads all that it is told, answers every request and every call, and counts. On stdin
- * "figures" makes it print them as JSON, "call" makes it call itself with sound; it stops when stdin ends.
+ * "figures" makes it print them as JSON, "call" makes it call itself with sound, "dial PORT COUNT" makes it call
+ * a port so many times; it stops when stdin ends.
  *
  * Arguments: certificate and key for TLS, or none.
  */
@@ -17,7 +18,7 @@ import {
   NotificationCenter,
   SIPCoreError,
 } from "../../../mod.ts";
-import { silentSdp } from "../calls.ts";
+import { callPort, silentSdp } from "../calls.ts";
 import { startEngine, stopEngine } from "../engine_fixture.ts";
 import { residentBytes } from "../process_figures.ts";
 import { collectGarbage } from "../program.ts";
@@ -67,9 +68,21 @@ function attempt(answer: () => void): boolean {
   }
 }
 
+/** Hangs up: at once, or, with who wants to stay, in a moment. */
+function leave(invitation: Invitation): void {
+  const end = () => {
+    if (!["disconnecting", "disconnected"].includes(invitation.state!)) {
+      attempt(() => invitation.end({ timeout: 2 }));
+    }
+  };
+  if (invitation.direction === "incoming" && invitation.remoteIdentity?.uri.user !== "stay") end();
+  else setTimeout(end, 300);
+}
+
 function take(invitation: Invitation, number: number): void {
   if (isCalling) return; // the call has an end of its own
-  const taken = number % oneInSoManyIsTaken === 0 && attempt(() => {
+  const isTaken = number % oneInSoManyIsTaken === 0 || invitation.remoteIdentity?.uri.user === "stay";
+  const taken = isTaken && attempt(() => {
     invitation.sendResponse(180);
     invitation.sendResponse(200, { sdp: silentSdp });
   });
@@ -97,7 +110,7 @@ center.addObserver(({ sender, data }) => {
   touch(data);
   touch(sender, 2);
   if (data.state === "incoming") take(sender, counts.invitations++);
-  else if (data.state === "connected" && !isCalling) sender.end();
+  else if (data.state === "connected" && !isCalling) leave(sender);
 }, { name: "SIPInvitationChangedState" });
 
 /** Waits until calls and transactions have come to their end, and memory is what it stays at. */
@@ -110,6 +123,11 @@ async function quiet(): Promise<void> {
     bytes = native.sc_pool_bytes();
     ms = 0;
   }
+}
+
+/** Calls a port of this machine's so many times, and hangs up soon. */
+function dial(port: number, count: number): void {
+  for (let left = count; left > 0; left--) leave(callPort(port));
 }
 
 const commands: Readonly<Record<string, () => unknown>> = {
@@ -148,6 +166,8 @@ const commands: Readonly<Record<string, () => unknown>> = {
 
 console.log("ready");
 for await (const line of createInterface({ input: process.stdin })) {
-  console.log(JSON.stringify(await commands[line]!()));
+  const [, port, count] = /^dial (\d+) (\d+)$/.exec(line) ?? [];
+  if (port && count) console.log(JSON.stringify({ dialled: dial(Number(port), Number(count)) ?? count }));
+  else console.log(JSON.stringify(await commands[line]!()));
 }
 await stopEngine();
