@@ -18,6 +18,7 @@ describe("The parse guard", () => {
   });
   after(stopEngine);
 
+  const own = () => `sip:bob@127.0.0.1:${engine.udpPort}`;
   let count = 0;
 
   /** A request as text; `changes` are made in it one after the other. */
@@ -141,6 +142,21 @@ describe("The parse guard", () => {
     assertEquals(answer.code, 505);
     assert(answer.headers.get("via")![0]!.includes("received=127.0.0.1"));
     await isAlive(peer);
+  });
+
+  it("SIPEngineSIPTrace shows what cannot be parsed, and its answer", async () => {
+    await using peer = await Peer.open();
+    engine.traceSip = true;
+    await using traces = engine.notifications("SIPEngineSIPTrace");
+    peer.send(text(peer, "MESSAGE", [/SIP\/2\.0/, "SIP/7.0"]), engine.udpPort!);
+    assertEquals((await peer.next()).code, 505);
+    const seen: string[] = [];
+    for await (const { data } of traces) {
+      seen.push(`${data.received ? "in" : "out"} ${data.data.split("\r\n")[0]}`);
+      if (seen.length === 2) break;
+    }
+    engine.traceSip = false;
+    assertEquals(seen, [`in MESSAGE ${own()} SIP/7.0`, "out SIP/2.0 505 Version Not Supported"]);
   });
 
   it("Engine passes over what has no Via, no CSeq, no request line, and responses that cannot be parsed", async () => {
