@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-import { checkBoolean, checkInteger, checkText } from "./check_argument.ts";
+import { checkBoolean, checkInteger, checkOptionalText, checkText } from "./check_argument.ts";
 import {
   type CheckedEventPackages,
   checkEvents,
@@ -168,16 +168,13 @@ export function checkOptions(options: Partial<EngineOptions>): CheckedOptions {
   }
   const set = Object.fromEntries(entries.filter(([, value]) => value !== undefined));
   const given: EngineOptions = { ...defaultStartOptions, ...set };
-  if (given.libraryPath !== null && typeof given.libraryPath !== "string") {
-    throw new TypeError("libraryPath must be a string or null");
-  }
   if (given.ipAddress !== null && !isIPLiteral(checkText(given.ipAddress, "ipAddress"))) {
     throw new RangeError(`ipAddress must be an IP address, got "${given.ipAddress}"`);
   }
   if (given.ipAddress?.startsWith("[")) given.ipAddress = given.ipAddress.slice(1, -1);
   const events = checkEvents(given.events);
   return {
-    libraryPath: given.libraryPath,
+    libraryPath: checkOptionalText(given.libraryPath, "libraryPath"),
     ipAddress: given.ipAddress,
     udpPort: checkListeningPort(given.udpPort, "udpPort"),
     tcpPort: checkListeningPort(given.tcpPort, "tcpPort"),

@@ -62,6 +62,7 @@ import {
 } from "./invitation_transfer.ts";
 import type { InvitationTransferState } from "./invitation_transfer_notifications.ts";
 import { lazy } from "./lazy.ts";
+import { checkSize } from "./message_size.ts";
 import type { NativeObject } from "./native_object.ts";
 import { notificationsOf } from "./notification.ts";
 import type { NotificationStream } from "./notification_stream.ts";
@@ -71,6 +72,7 @@ import { check, create, running, runningOrNull, statusText } from "./running.ts"
 import type { BaseSDPSession } from "./sdp_session.ts";
 import { writeSessionTimer } from "./session_timer.ts";
 import type { SIPMessage } from "./sip_message.ts";
+import { sipTimers } from "./sip_timers.ts";
 import { checkTimeout } from "./timeout.ts";
 import type { BaseSIPURI, FrozenSIPURI, TransportName } from "./uri.ts";
 
@@ -248,6 +250,7 @@ export class Invitation implements NativeObject {
     const native = running();
     const contactHeader = invite.contactHeader ?? defaultContact(invite);
     const args = writeInvite(argumentBlock(), invite, contactHeader);
+    checkSize(args);
     const serial = create(
       "Could not send INVITE",
       (status) => native.sc_invitation_create(args.block, args.size, status),
@@ -314,6 +317,7 @@ export class Invitation implements NativeObject {
     }
     const args = argumentBlock().text(reason ?? "").text(contactHeader?.body ?? "").text(sdp?.text ?? "");
     writeSessionTimer(writeHeaders(args, extraHeaders), sessionTimer);
+    checkSize(args);
     const proposed = this.#offers.proposedLocal;
     if (sdp && !this.#hasAnswered) this.#offers.proposedLocal = sdp.value;
     try {
@@ -369,6 +373,7 @@ export class Invitation implements NativeObject {
     const kind = sdp ? offer.GIVEN : options.sdp === null ? offer.NONE : offer.CURRENT;
     const args = argumentBlock().u8(kind).text(contactHeader?.body ?? "").text(sdp?.text ?? "");
     writeHeaders(args, extraHeaders);
+    checkSize(args);
     const status = running().sc_invitation_reinvite(this.#serial, args.block, args.size);
     if (status === errors.SC_EBUSY) {
       throw new SIPCoreInvalidStateError(
@@ -414,6 +419,7 @@ export class Invitation implements NativeObject {
       throw new SIPCoreInvalidStateError("Could not send ACK: none waits for an answer", this.#state);
     }
     const args = argumentBlock().text(answer.text);
+    checkSize(args);
     const proposed = this.#offers.proposedLocal;
     this.#offers.proposedLocal = answer.value;
     try {
@@ -477,6 +483,7 @@ export class Invitation implements NativeObject {
       throw new SIPCoreInvalidStateError(`Could not send ${method}: the call is over`, this.#state);
     }
     const args = writeHeaders(argumentBlock().text(method), headers).text(contentType).bytes(body);
+    checkSize(args);
     check(
       running().sc_invitation_send_request(this.#serial, args.block, args.size),
       `Could not send ${method}`,
@@ -562,6 +569,7 @@ export class Invitation implements NativeObject {
 
   #sendEnd(code: number, extraHeaders: readonly BaseHeader[]): void {
     const args = writeHeaders(argumentBlock(), extraHeaders);
+    checkSize(args);
     const status = running().sc_invitation_end(this.#serial!, code, args.block, args.size);
     // The peer has ended it meanwhile: the change that tells so is on its way.
     if (status === errors.SC_EGONE) return;
@@ -666,6 +674,9 @@ export class Invitation implements NativeObject {
         if (!this.#ending) {
           clearTimeout(this.#timer);
           dialog.name();
+          if (dialog.direction === "incoming") {
+            this.#timer = setTimeout(() => this.#forget(), missingAckTime());
+          }
           if (
             dialog.direction === "outgoing" && !this.#offers.hasAgreed &&
             this.#offers.proposedLocal === nothing
@@ -684,6 +695,12 @@ export class Invitation implements NativeObject {
     }
   }
 
+  /** A connection that breaks in the very moment of the answer can take PJSIP's own wait for the ACK with it. */
+  #forget(): void {
+    if (this.#serial === null || this.#state !== "connecting") return;
+    runningOrNull()?.sc_invitation_terminate(this.#serial, 408);
+  }
+
   #confirmed(change: NativeChange, time: Date): void {
     // Without an answer there is no media, and no call (RFC 3261, section 13.2.2.4); nor is there one that somebody
     // wants when the 200 has crossed our CANCEL.
@@ -695,6 +712,7 @@ export class Invitation implements NativeObject {
       return;
     }
     if (this.#ending) return;
+    clearTimeout(this.#timer);
     const acknowledged = this.direction === "incoming" ? change.cause : noCause;
     this.#became("connected", acknowledged, time);
   }
@@ -782,16 +800,15 @@ export class Invitation implements NativeObject {
   #negotiated(reader: Reader, time: Date): void {
     const status = reader.i32();
     if (this.#ending || this.#state === "disconnected") return;
-    if (status === 0) {
-      const { local, remote } = this.#offers.agree(reader.bytes(), reader.bytes());
+    const agreed = status === 0 ? this.#offers.agree(reader.bytes(), reader.bytes()) : null;
+    if (agreed) {
+      const { local, remote } = agreed;
       post("SIPInvitationGotSDPUpdate", this, {
         succeeded: true,
         get localSdp() {
           return local();
         },
-        get remoteSdp() {
-          return remote();
-        },
+        remoteSdp: remote,
         error: null,
       }, { timestamp: time });
     } else {
@@ -800,7 +817,7 @@ export class Invitation implements NativeObject {
         succeeded: false,
         localSdp: null,
         remoteSdp: null,
-        error: statusText(status),
+        error: status === 0 ? "The peer's session description cannot be read" : statusText(status),
       }, { timestamp: time });
     }
     if (this.#acceptance) this.#accepted(time);
@@ -853,8 +870,13 @@ export class Invitation implements NativeObject {
 
   #nobodyListens(): void {
     if (!runningOrNull()) return;
-    if (this.#waitingProposal) this.sendResponse(488);
-    else if (this.#isUnanswered) this.sendResponse(480);
+    try {
+      if (this.#waitingProposal) this.sendResponse(488);
+      else if (this.#isUnanswered) this.sendResponse(480);
+    } catch (error) {
+      // The caller has given up meanwhile: the change that tells so is on its way.
+      if (!(error instanceof SIPCoreInvalidStateError)) throw error;
+    }
   }
 
   #ended(cause: Cause, time: Date): void {
@@ -899,4 +921,9 @@ export class Invitation implements NativeObject {
       invitation.#became("incoming", { ...noCause, originator: "remote", message }, time);
     });
   }
+}
+
+/** In ms: PJSIP waits 64 * T1 for an ACK, then as long for the answer to its BYE. */
+function missingAckTime(): number {
+  return 132 * (sipTimers.t1 || 500);
 }

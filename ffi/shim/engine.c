@@ -341,6 +341,7 @@ int32_t sc_engine_start(sc_bytes args, uint32_t size)
     STEP("set the resolver", sc_resolver_init());
     STEP("read the address", sc_transports_init(af, &address));
     sc_connections_init();
+    sc_parse_guard_init();
     STEP("register the trace", register_module(&sc_trace_module));
     STEP("register the message buffers", register_module(&sc_tx_buffer_module));
     STEP("register the user agent", register_module(&sc_identity_module));

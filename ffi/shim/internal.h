@@ -212,6 +212,11 @@ extern pjsip_module sc_door_module;
 
 /* Whether this response has lost its session description at the door. */
 bool sc_door_has_refused(const pjsip_rx_data *rdata);
+/* ---- parse_guard.c --- what cannot be parsed, or should not be ------------------------------------------------------- */
+
+void sc_parse_guard_init(void);
+/* A Record-Route that a request can be sent along; true for any other header. */
+bool sc_is_good_route(const pjsip_hdr *header);
 
 /* ---- identity.c -------------------------------------------------------------------------------------------------- */
 
