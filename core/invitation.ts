@@ -632,9 +632,8 @@ export class Invitation implements NativeObject {
         break;
       case records.SC_RECORD_INVITATION_CANCELLED: {
         const message = this.#heard(reader);
-        // That of a re-INVITE is told by its end.
-        if (this.#state === "connected") break;
-        this.#cancel = { message };
+        // That of a re-INVITE is told by its end, and one that comes too late ends nothing (RFC 3261, section 9.2).
+        if (this.#state === "incoming" || this.#state === "early") this.#cancel = { message };
         break;
       }
     }
@@ -874,7 +873,7 @@ export class Invitation implements NativeObject {
       if (this.#waitingProposal) this.sendResponse(488);
       else if (this.#isUnanswered) this.sendResponse(480);
     } catch (error) {
-      // The caller has given up meanwhile: the change that tells so is on its way.
+      // The peer has taken it back meanwhile.
       if (!(error instanceof SIPCoreInvalidStateError)) throw error;
     }
   }

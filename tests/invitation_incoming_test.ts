@@ -203,6 +203,32 @@ describe("Invitation, incoming", () => {
     }
   });
 
+  it("Invitation goes on when the CANCEL comes behind the 200", async () => {
+    await using peer = await Peer.open();
+    const { story, invitation, invite } = await callFromPeer(engine, peer);
+    invitation.sendResponse(200, { sdp: silentSdp });
+    const ok = await peer.next({ code: 200, cseqMethod: "INVITE" });
+    await story.until("connecting");
+    peer.cancel(invite);
+    await peer.next({ cseqMethod: "CANCEL" });
+    peer.ack(ok);
+    await story.until("connected");
+    peer.request("BYE", peer.dialog(ok));
+    const told = await story.end();
+    assertEquals(
+      told.at(-1),
+      changed("connected/normal -> disconnected", {
+        originator: "remote",
+        method: "BYE",
+        requestUri: own(),
+        code: 200,
+        reason: "Normal call clearing",
+        cseq: "BYE",
+        disconnectReason: "user request",
+      }),
+    );
+  });
+
   it("Invitation is told even when its CANCEL comes right behind the INVITE", async () => {
     await using peer = await Peer.open();
     const seen: string[] = [];

@@ -3,7 +3,16 @@
 import { createConnection } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
-import { type Engine, Header, NotificationCenter, ReplacesHeader, SIPCoreInvalidStateError } from "../mod.ts";
+import {
+  type Engine,
+  Header,
+  Invitation,
+  NotificationCenter,
+  ReplacesHeader,
+  RouteHeader,
+  SIPCoreInvalidStateError,
+  SIPURI,
+} from "../mod.ts";
 import { silentSdp } from "./support/calls.ts";
 import { startEngine, stopEngine } from "./support/engine_fixture.ts";
 import { Peer } from "./support/peer.ts";
@@ -16,7 +25,8 @@ import {
   silentStreams,
 } from "./support/peer_calls.ts";
 import { header, tagOf } from "./support/sip_text.ts";
-import { changed } from "./support/story.ts";
+import { changed, Story } from "./support/story.ts";
+import { StreamPeer } from "./support/stream_peer.ts";
 import { until } from "./support/until.ts";
 
 const sdp = silentSdp.toString();
@@ -297,6 +307,44 @@ describe("Invitation, beside the plain ways", () => {
       assertEquals(story.changes.at(-1), ended);
       assertEquals((story.told.at(-1) as { code: number }).code, 408);
     });
+  });
+
+  it("Invitation tells that a re-INVITE finds no connection, and hangs up all the same", async () => {
+    const peer = await StreamPeer.open();
+    const invitation = new Invitation();
+    const story = new Story(invitation);
+    const options = inviteOptions(peer.port);
+    const uri = SIPURI.from(options.requestUri);
+    uri.transport = "tcp";
+    invitation.sendInvite({
+      ...options,
+      requestUri: uri,
+      routeHeader: RouteHeader.to({ address: "127.0.0.1", port: peer.port, transport: "tcp" }),
+    });
+    const invite = await peer.next();
+    peer.respond(
+      invite,
+      200,
+      {
+        Contact: `<sip:peer@127.0.0.1:${peer.port};transport=tcp>`,
+        "Content-Type": "application/sdp",
+      },
+      "OK",
+      sdp,
+    );
+    assertEquals((await peer.next()).method, "ACK");
+    await story.until("connected");
+    await peer[Symbol.asyncDispose]();
+    invitation.sendReinvite();
+    const { data } = await story.untilChange("connected/sent_proposal -> connected/normal");
+    assertEquals(data.code, 503);
+    assertEquals(invitation.sdp.activeLocal?.media.length, 1);
+    invitation.end();
+    await story.end();
+    assertEquals(story.changes.slice(-2), [
+      "connected/normal -> disconnecting",
+      "disconnecting -> disconnected",
+    ]);
   });
 
   it("Invitation is told that the call is over when the peer's port is closed", async () => {

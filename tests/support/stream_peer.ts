@@ -58,6 +58,7 @@ export class StreamPeer implements AsyncDisposable {
     code: number,
     headers: Readonly<Record<string, string>> = {},
     reason = "Scripted",
+    body = "",
   ): void {
     const to = header(request, "To");
     const lines = [
@@ -68,7 +69,7 @@ export class StreamPeer implements AsyncDisposable {
       ["CSeq", header(request, "CSeq")],
       ...Object.entries(headers),
     ] as const;
-    this.#origins.get(request)!.write(printMessage(`SIP/2.0 ${code} ${reason}`, lines, ""));
+    this.#origins.get(request)!.write(printMessage(`SIP/2.0 ${code} ${reason}`, lines, body));
   }
 
   /** Ends every connection; new ones are taken. */
