@@ -4,20 +4,11 @@ import type { Serial } from "../ffi/types.ts";
 import { argumentBlock, type Reader } from "../ffi/wire.ts";
 import { type Body, encodeBody } from "./body.ts";
 import { checkInteger, checkOptionalText } from "./check_argument.ts";
-import type { FrozenCredentials } from "./credentials.ts";
-import type { DialogID } from "./dialog_id.ts";
 import { endSender, post } from "./dispatch.ts";
-import type { EndpointAddress } from "./endpoint_address.ts";
 import { SIPCoreError, SIPCoreInvalidStateError } from "./errors.ts";
 import { checkExtraHeaders, writeHeaders } from "./extra_headers.ts";
 import { emptyHeaderMap } from "./header_map.ts";
-import {
-  type BaseHeader,
-  FrozenContactHeader,
-  type FrozenFromHeader,
-  type FrozenRouteHeader,
-  type FrozenToHeader,
-} from "./headers.ts";
+import { type BaseHeader, FrozenContactHeader } from "./headers.ts";
 import {
   checkContact,
   checkContentType,
@@ -38,6 +29,7 @@ import {
   sdpOf,
   step,
 } from "./invitation_cause.ts";
+import { InvitationAttributes, type InvitationParts, partsOf } from "./invitation_attributes.ts";
 import { InvitationDialog, nothing } from "./invitation_dialog.ts";
 import { endingOf } from "./invitation_ending.ts";
 import type {
@@ -45,11 +37,10 @@ import type {
   InvitationState,
   InvitationSubState,
 } from "./invitation_notifications.ts";
-import { InvitationOffers } from "./invitation_offers.ts";
+import type { InvitationOffers } from "./invitation_offers.ts";
 import type {
   EndOptions,
   InvitationRequestOptions,
-  InvitationSDP,
   InviteOptions,
   ReinviteOptions,
   ResponseOptions,
@@ -74,7 +65,7 @@ import { writeSessionTimer } from "./session_timer.ts";
 import type { SIPMessage } from "./sip_message.ts";
 import { sipTimers } from "./sip_timers.ts";
 import { checkTimeout } from "./timeout.ts";
-import type { BaseSIPURI, FrozenSIPURI, TransportName } from "./uri.ts";
+import type { BaseSIPURI } from "./uri.ts";
 
 /** How long the peer's offer in a 2xx waits for `sendAck()`, in ms. */
 const ackTime = 5000;
@@ -96,14 +87,12 @@ const offer = { CURRENT: 0, GIVEN: 1, NONE: 2 } as const;
  * }, { name: "SIPInvitationChangedState" });
  * ```
  */
-export class Invitation implements NativeObject {
+export class Invitation extends InvitationAttributes implements NativeObject {
   #serial: Serial<"invitation"> | null = null;
   #state: InvitationState = null;
   #subState: InvitationSubState = null;
-  #credentials: FrozenCredentials | null = null;
-  #routeHeader: FrozenRouteHeader | null = null;
-  #dialog: InvitationDialog | null = null;
-  readonly #offers: InvitationOffers = new InvitationOffers();
+  readonly #parts: InvitationParts = partsOf(this);
+  readonly #offers: InvitationOffers = this.#parts.offers;
   /** A description of ours went out with a provisional response: it was the answer. */
   #hasAnswered = false;
   /** The final response was handed over, whatever has been told of it. */
@@ -144,87 +133,6 @@ export class Invitation implements NativeObject {
     return this.#subState;
   }
 
-  /** Who sent the INVITE; null before there is one. */
-  get direction(): "incoming" | "outgoing" | null {
-    return this.#dialog?.direction ?? null;
-  }
-
-  /** What an outgoing call authenticates with. */
-  get credentials(): FrozenCredentials | null {
-    return this.#credentials;
-  }
-
-  /** The request URI of the INVITE. */
-  get requestUri(): FrozenSIPURI | null {
-    return this.#dialog?.requestUri() ?? null;
-  }
-
-  /** The From header of the INVITE, with its tag. */
-  get fromHeader(): FrozenFromHeader | null {
-    return this.#dialog?.fromHeader() ?? null;
-  }
-
-  /** The To header of the INVITE; with the tag once the call is answered. */
-  get toHeader(): FrozenToHeader | null {
-    return this.#dialog?.toHeader() ?? null;
-  }
-
-  /** From or To, whichever is ours. */
-  get localIdentity(): FrozenFromHeader | FrozenToHeader | null {
-    return this.direction === "incoming" ? this.toHeader : this.fromHeader;
-  }
-
-  /** From or To, whichever is the peer's. */
-  get remoteIdentity(): FrozenFromHeader | FrozenToHeader | null {
-    return this.direction === "incoming" ? this.fromHeader : this.toHeader;
-  }
-
-  /** The route of an outgoing call. */
-  get routeHeader(): FrozenRouteHeader | null {
-    return this.#routeHeader;
-  }
-
-  /** The Contact that we gave last. */
-  get localContactHeader(): FrozenContactHeader | null {
-    return this.#dialog?.localContact() ?? null;
-  }
-
-  /** The Contact that the peer gave last. */
-  get remoteContactHeader(): FrozenContactHeader | null {
-    return this.#dialog?.remoteContact ?? null;
-  }
-
-  /** The Call-ID, readable after the end too. */
-  get callId(): string | null {
-    return this.#dialog?.callId ?? null;
-  }
-
-  /** The dialog; null before there is one. */
-  get dialogId(): DialogID | null {
-    return this.#dialog?.id ?? null;
-  }
-
-  /** What carries the call. */
-  get transport(): TransportName | null {
-    return this.#dialog?.transport ?? null;
-  }
-
-  /** What User-Agent or Server of the peer said. */
-  get remoteUserAgent(): string | null {
-    return this.#dialog?.remoteUserAgent ?? null;
-  }
-
-  /** Where the peer's last message came from; a new object each time. */
-  get peerAddress(): EndpointAddress | null {
-    const address = this.#dialog?.peerAddress;
-    return address ? { ...address } : null;
-  }
-
-  /** Offer and answer as they stand now. */
-  get sdp(): InvitationSDP {
-    return this.#offers.view;
-  }
-
   /** Whether the engine's stop waits for it. */
   get isLeaving(): boolean {
     return this.#serial !== null;
@@ -256,8 +164,8 @@ export class Invitation implements NativeObject {
       (status) => native.sc_invitation_create(args.block, args.size, status),
     );
     const dialog = this.#begin(serial, "outgoing");
-    this.#credentials = invite.credentials;
-    this.#routeHeader = invite.routeHeader;
+    this.#parts.credentials = invite.credentials;
+    this.#parts.routeHeader = invite.routeHeader;
     dialog.requestUri = () => invite.requestUri;
     dialog.fromHeader = () => invite.fromHeader;
     dialog.toHeader = () => invite.toHeader;
@@ -275,7 +183,7 @@ export class Invitation implements NativeObject {
   #begin(serial: Serial<"invitation">, direction: "incoming" | "outgoing"): InvitationDialog {
     this.#serial = serial;
     hold(serial, this);
-    return this.#dialog = new InvitationDialog(direction);
+    return this.#parts.dialog = new InvitationDialog(direction);
   }
 
   /** No final response came in time. */
@@ -329,7 +237,7 @@ export class Invitation implements NativeObject {
       this.#offers.proposedLocal = proposed;
       throw error;
     }
-    if (contactHeader) this.#dialog!.localContact = () => contactHeader;
+    if (contactHeader) this.#parts.dialog!.localContact = () => contactHeader;
     if (proposal) {
       if (code >= 200) this.#proposalAnswered = true;
       return;
@@ -384,7 +292,7 @@ export class Invitation implements NativeObject {
     check(status, "Could not send re-INVITE");
     this.#proposing = true;
     this.#cancellingProposal = false;
-    if (contactHeader) this.#dialog!.localContact = () => contactHeader;
+    if (contactHeader) this.#parts.dialog!.localContact = () => contactHeader;
     this.#offers.proposedLocal = kind === offer.CURRENT ? this.#offers.activeLocal : sdp?.value ?? nothing;
   }
 
@@ -641,16 +549,16 @@ export class Invitation implements NativeObject {
 
   /** A message of the peer's that stands alone in its record. */
   #heard(reader: Reader): SIPMessage | null {
-    return this.#dialog!.heard(readPeerMessage(reader));
+    return this.#parts.dialog!.heard(readPeerMessage(reader));
   }
 
   #learn(message: SIPMessage): void {
-    this.#dialog!.learn(message);
+    this.#parts.dialog!.learn(message);
   }
 
   #changed(reader: Reader, time: Date): void {
     const change = readChange(reader);
-    const dialog = this.#dialog!;
+    const dialog = this.#parts.dialog!;
     const { message, originator } = change.cause;
     dialog.heard(change.peer);
     dialog.localTag = change.localTag || dialog.localTag;
@@ -720,13 +628,14 @@ export class Invitation implements NativeObject {
   #proposed(reader: Reader, time: Date): void {
     const proposal = readProposal(reader);
     const { cause } = proposal;
-    const message = this.#dialog!.heard(proposal.peer);
+    const message = this.#parts.dialog!.heard(proposal.peer);
     if (message && cause.originator === "remote") this.#learn(message);
     if (proposal.step === step.FINAL && this.#subState === "sent_proposal") this.#proposing = false;
     if (this.#ending || this.#state !== "connected") return;
     switch (proposal.step) {
       case step.SENT:
-        this.#became("connected", cause, time, "sent_proposal");
+        // Where it could not be sent there is no message that says so.
+        this.#became("connected", { ...cause, originator: "local", method: "INVITE" }, time, "sent_proposal");
         break;
       case step.OFFER:
         this.#proposalAnswered = false;

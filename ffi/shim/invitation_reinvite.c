@@ -69,6 +69,18 @@ static pj_status_t create(sc_call *self, sc_reader *reader, pjsip_tx_data **tdat
     return status;
 }
 
+/* A failure to send is told as it is when the network fails later. */
+static void tell_unsent(sc_call *self, pj_status_t status)
+{
+    char text[PJ_ERR_MSG_SIZE];
+    pj_str_t reason = pj_strerror(status, text, sizeof(text));
+
+    end_proposal(self);
+    sc_call_cancel_offer(self);
+    tell(self, STEP_SENT, 0, NULL, NULL);
+    tell(self, STEP_FINAL, PJSIP_SC_SERVICE_UNAVAILABLE, &reason, NULL);
+}
+
 static pj_status_t reinvite(sc_call *self, sc_reader *reader)
 {
     pjsip_tx_data *tdata;
@@ -78,12 +90,8 @@ static pj_status_t reinvite(sc_call *self, sc_reader *reader)
         return status;
     self->proposal = SC_PROPOSAL_SENT;
     status = pjsip_inv_send_msg(self->inv, tdata);
-    /* What has begun is told by its end. */
-    if (status != PJ_SUCCESS && self->proposal == SC_PROPOSAL_SENT && !self->proposal_tsx) {
-        end_proposal(self);
-        sc_call_cancel_offer(self);
-        return status;
-    }
+    if (status != PJ_SUCCESS && self->proposal == SC_PROPOSAL_SENT && !self->proposal_tsx)
+        tell_unsent(self, status);
     return PJ_SUCCESS;
 }
 
