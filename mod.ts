@@ -52,8 +52,8 @@ export type {
   InviteOptions,
   ReinviteOptions,
   ResponseOptions,
-  SessionTimer,
 } from "./core/invitation_options.ts";
+export type { SessionTimer } from "./core/session_timer.ts";
 export type { TransferOptions, TransferProgressOptions } from "./core/invitation_transfer.ts";
 export type {
   InvitationReferral,
