@@ -62,6 +62,18 @@ export {
   type IncomingRequestReceived,
   type IncomingRequestState,
 } from "./core/incoming_request.ts";
+export { type DialogTargetOptions } from "./core/dialog_target.ts";
+export { type SubscribeOptions, Subscription, type SubscriptionOptions } from "./core/subscription.ts";
+export {
+  type SubscriptionFailure,
+  type SubscriptionNotifications,
+} from "./core/subscription_notifications.ts";
+export {
+  type ReceivedNotify,
+  type SubscriptionEnd,
+  type SubscriptionState,
+  type SubscriptionStateChange,
+} from "./core/subscriber.ts";
 export { BaseSIPURI, FrozenSIPURI, SIPURI, type SIPURIInit, type TransportName } from "./core/uri.ts";
 export {
   BaseCredentials,

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+import type { Writer } from "../ffi/wire.ts";
 import { checkBoolean, checkConcrete, checkInstance, checkText } from "./check_argument.ts";
 
 /** The hashes of digest authentication that can be answered (RFC 2617, RFC 8760). */
@@ -187,4 +188,11 @@ function checkAlgorithm(value: unknown): DigestAlgorithm {
     );
   }
   return algorithm as DigestAlgorithm;
+}
+
+/** Writes them as the border has them: a list (shim/credentials.c). */
+export function writeCredentials(writer: Writer, credentials: BaseCredentials | null): Writer {
+  return writer.list(credentials ? [credentials] : [], (to, one) => {
+    to.text(one.realm).text(one.username).text(one.password).u8(one.digest ? 1 : 0).text(one.algorithm);
+  });
 }

@@ -28,14 +28,20 @@ const forbidden: ReadonlySet<string> = new Set([
   "e",
 ]);
 
-/** The headers as a list. Throws TypeError for what is no header, and for those that the stack writes itself. */
-export function checkExtraHeaders(headers: Iterable<BaseHeader> | undefined): BaseHeader[] {
+/**
+ * The headers as a list. Throws TypeError for what is no header, and for those that the stack writes itself; `others`:
+ * what it writes here beside these, in lower case.
+ */
+export function checkExtraHeaders(
+  headers: Iterable<BaseHeader> | undefined,
+  others: readonly string[] = [],
+): BaseHeader[] {
   const list = headers === undefined ? [] : [...headers];
   list.forEach((header, index) => {
     const { name } = checkInstance(header, BaseHeader, `extraHeaders[${index}]`);
     // What was received may hold what must not be sent.
     checkText(`${name}: ${header.body}`, `extraHeaders[${index}]`);
-    if (forbidden.has(name.toLowerCase())) {
+    if (forbidden.has(name.toLowerCase()) || others.includes(name.toLowerCase())) {
       throw new TypeError(`extraHeaders[${index}] must not be a ${name} header: the stack writes it itself`);
     }
   });

@@ -2,6 +2,7 @@
 import { decodeUtf8 } from "./body.ts";
 import { FrozenList } from "./frozen.ts";
 import {
+  type BaseHeader,
   FrozenContactHeader,
   FrozenContentTypeHeader,
   FrozenEventHeader,
@@ -225,6 +226,12 @@ function keyOf(name: string): string {
 function valueOf(entry: Entry): ReceivedHeader {
   const parse = PARSERS.get(entry.key);
   return entry.value ??= parse?.(`${entry.name}: ${entry.text}`) ?? receivedHeader(entry.name, entry.text);
+}
+
+/** The same header, of the class of its name, as one that never changes. */
+export function frozenHeader(header: BaseHeader): BaseHeader {
+  if (header.frozen) return header;
+  return PARSERS.get(keyOf(header.name))?.(String(header)) ?? receivedHeader(header.name, header.body);
 }
 
 function decodeBlock(block: Uint8Array): Entry[] {

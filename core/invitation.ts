@@ -3,8 +3,9 @@ import { errors, records } from "../ffi/bindings/records.ts";
 import type { Serial } from "../ffi/types.ts";
 import { argumentBlock, type Reader } from "../ffi/wire.ts";
 import { checkInstance, checkInteger, checkOptionalText } from "./check_argument.ts";
-import { BaseCredentials, FrozenCredentials } from "./credentials.ts";
+import { BaseCredentials, FrozenCredentials, writeCredentials } from "./credentials.ts";
 import { DialogID } from "./dialog_id.ts";
+import { addressOf } from "./dialog_target.ts";
 import { endSender, post } from "./dispatch.ts";
 import type { EndpointAddress } from "./endpoint_address.ts";
 import { SIPCoreError, SIPCoreInvalidStateError } from "./errors.ts";
@@ -270,12 +271,8 @@ export class Invitation implements NativeObject {
       : ownContact(requestUri, fromHeader, routeHeader);
     const args = argumentBlock().text(requestUri.toString())
       .text(addressOf(fromHeader)).text(fromHeader.body).text(addressOf(toHeader)).text(toHeader.body)
-      .text(contactHeader.body).text(route.body).text(route.tlsName).text(sdp.toString())
-      .list(credentials ? [credentials] : [], (writer, one) => {
-        writer.text(one.realm).text(one.username).text(one.password).u8(one.digest ? 1 : 0).text(
-          one.algorithm,
-        );
-      });
+      .text(contactHeader.body).text(route.body).text(route.tlsName).text(sdp.toString());
+    writeCredentials(args, credentials);
     writeHeaders(args, extraHeaders);
     const serial = create(
       "Could not send INVITE",
@@ -722,9 +719,4 @@ function tagged<H extends FrozenFromHeader | FrozenToHeader>(
   if (header === null || tag === null) return header;
   const { uri, displayName, parameters } = header;
   return new type(uri, { displayName, parameters: new Map([...parameters, ["tag", tag]]) });
-}
-
-/** The header without its parameters, which PJSIP wants apart. */
-function addressOf({ uri, displayName }: BaseFromHeader | BaseToHeader): string {
-  return new FrozenFromHeader(uri, { displayName }).body;
 }

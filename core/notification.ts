@@ -7,6 +7,7 @@ import type { RTPTransportNotifications } from "../media/rtp_transport.ts";
 import type { WaveFileNotifications } from "../media/wave_file.ts";
 import type { IncomingRequestNotifications } from "./incoming_request.ts";
 import type { InvitationNotifications } from "./invitation_notifications.ts";
+import type { SubscriptionNotifications } from "./subscription_notifications.ts";
 import { NotificationStream } from "./notification_stream.ts";
 
 /** What a notification of one name carries: the object that sends it, and its data. */
@@ -40,6 +41,7 @@ export interface NotificationMap
     EngineNotifications,
     IncomingRequestNotifications,
     InvitationNotifications,
+    SubscriptionNotifications,
     AudioTransportNotifications,
     RTPTransportNotifications,
     WaveFileNotifications {}

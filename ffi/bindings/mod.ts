@@ -10,6 +10,7 @@ import { library } from "./library.ts";
 import { log } from "./log.ts";
 import { recordingWaveFile } from "./recording_wave_file.ts";
 import { rtpTransport } from "./rtp_transport.ts";
+import { subscription } from "./subscription.ts";
 import { transports } from "./transports.ts";
 import { waveFile } from "./wave_file.ts";
 import { pjlib } from "./pjlib.ts";
@@ -23,6 +24,7 @@ type Table =
   & typeof events
   & typeof incomingRequest
   & typeof invitation
+  & typeof subscription
   & typeof audioMixer
   & typeof rtpTransport
   & typeof audioTransport
@@ -40,6 +42,7 @@ export const table: Table = {
   ...events,
   ...incomingRequest,
   ...invitation,
+  ...subscription,
   ...audioMixer,
   ...rtpTransport,
   ...audioTransport,

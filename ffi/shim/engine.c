@@ -242,9 +242,18 @@ static void tear_down(void)
 
 static void end_all(void)
 {
-    static const sc_kind order[] = { SC_KIND_INVITATION,   SC_KIND_INCOMING_REQUEST,    SC_KIND_AUDIO_TRANSPORT,
-                                     SC_KIND_WAVE_FILE,    SC_KIND_RECORDING_WAVE_FILE, SC_KIND_AUDIO_MIXER,
-                                     SC_KIND_RTP_TRANSPORT };
+    static const struct {
+        sc_kind kind;
+        void (*abandon)(void *object);
+    } order[] = { { SC_KIND_INVITATION, sc_invitation_abandon },
+                  { SC_KIND_SUBSCRIPTION, sc_subscriber_abandon },
+                  { SC_KIND_REFERRAL, sc_subscriber_abandon },
+                  { SC_KIND_INCOMING_REQUEST, NULL },
+                  { SC_KIND_AUDIO_TRANSPORT, NULL },
+                  { SC_KIND_WAVE_FILE, NULL },
+                  { SC_KIND_RECORDING_WAVE_FILE, NULL },
+                  { SC_KIND_AUDIO_MIXER, NULL },
+                  { SC_KIND_RTP_TRANSPORT, NULL } };
     unsigned i;
 
     sc_gate_close();
@@ -252,9 +261,9 @@ static void end_all(void)
     for (i = 0; i < PJ_ARRAY_SIZE(order); i++) {
         sc_object *object;
 
-        while ((object = sc_object_any(order[i]))) {
-            if (order[i] == SC_KIND_INVITATION)
-                sc_invitation_abandon(object);
+        while ((object = sc_object_any(order[i].kind))) {
+            if (order[i].abandon)
+                order[i].abandon(object);
             sc_object_remove(object);
             sc_object_put(object);
         }
@@ -348,6 +357,7 @@ int32_t sc_engine_start(sc_bytes args, uint32_t size)
     STEP("initialise dialogs", pjsip_ua_init_module(sc_engine.endpt, &ua));
     STEP("register the forks", register_module(&sc_fork_module));
     STEP("register the core", register_module(&sc_core_module));
+    STEP("register the credentials", register_module(&sc_credentials_module));
     STEP("initialise 100rel", pjsip_100rel_init_module(sc_engine.endpt));
     STEP("initialise invitations", sc_invitation_init());
     STEP("register the events", sc_events_init(&reader));

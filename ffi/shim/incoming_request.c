@@ -105,7 +105,7 @@ void sc_incoming_request_on_request(pjsip_rx_data *rdata)
 static pj_status_t send_answer(request *self, uint32_t code, sc_reader *reader)
 {
     pjsip_tx_data *response = self->response;
-    pj_str_t reason, type, body;
+    pj_str_t reason;
     pj_status_t status = PJ_SUCCESS;
 
     response->msg->line.status.code = (int)code;
@@ -115,21 +115,8 @@ static pj_status_t send_answer(request *self, uint32_t code, sc_reader *reader)
         if (reason.slen)
             response->msg->line.status.reason = reason;
         status = sc_read_headers(reader, response->pool, response->msg);
-        type = sc_read_text_dup(reader, response->pool);
-        body = sc_read_text_dup(reader, response->pool);
-        if (status == PJ_SUCCESS && type.slen) {
-            pj_str_t main_type = type, sub_type = { NULL, 0 };
-            char *slash = pj_strchr(&type, '/');
-
-            if (slash) {
-                main_type.slen = slash - type.ptr;
-                sub_type.ptr = slash + 1;
-                sub_type.slen = type.slen - main_type.slen - 1;
-            }
-            response->msg->body = pjsip_msg_body_create(response->pool, &main_type, &sub_type, &body);
-        }
-        if (reader->failed)
-            status = SC_EARGS;
+        if (status == PJ_SUCCESS)
+            status = sc_read_body(reader, response->pool, response->msg);
     }
     if (status == PJ_SUCCESS)
         status = pjsip_tsx_send_msg(self->tsx, response);

@@ -39,6 +39,10 @@ bool sc_should_fail(void);
 typedef enum {
     SC_KIND_INVITATION = 1,
     SC_KIND_INCOMING_REQUEST,
+    SC_KIND_SUBSCRIPTION,
+    SC_KIND_INCOMING_SUBSCRIPTION,
+    SC_KIND_REFERRAL,
+    SC_KIND_INCOMING_REFERRAL,
     SC_KIND_AUDIO_MIXER,
     SC_KIND_RTP_TRANSPORT,
     SC_KIND_AUDIO_TRANSPORT,
@@ -181,6 +185,8 @@ void sc_record_tdata(sc_record *record, const pjsip_tx_data *tdata);
 void sc_record_no_message(sc_record *record);
 /* Reads a list of (name, value) and appends the headers to the message. */
 pj_status_t sc_read_headers(sc_reader *reader, pj_pool_t *pool, pjsip_msg *msg);
+/* Reads a content type (empty: there is no body) and the bytes of a body. */
+pj_status_t sc_read_body(sc_reader *reader, pj_pool_t *pool, pjsip_msg *msg);
 /* Reads a parsed URI (any scheme) from text; NULL when it does not parse. */
 pjsip_uri *sc_parse_uri(pj_pool_t *pool, const pj_str_t *text);
 /* True for an IPv4 or IPv6 address, without brackets: pj's own parsers ask a name server about anything else. */
@@ -294,6 +300,33 @@ bool sc_is_message(const pjsip_method *method);
 /* Answers a request outside dialogs in a transaction of its own; headers may be NULL. */
 void sc_answer(pjsip_rx_data *rdata, int code, const pjsip_hdr *headers);
 
+/* ---- credentials.c ----------------------------------------------------------------------------------------------- */
+
+/*
+ * A list: realm, username, data (text), u8 digest (data is the HA1 hash), text algorithm (of that hash).
+ */
+pj_status_t sc_credentials_read(sc_reader *reader, pjsip_auth_clt_sess *session);
+/* The same for a dialog, whose challenges are then chosen from as well. */
+pj_status_t sc_credentials_read_dialog(sc_reader *reader, pjsip_dialog *dlg);
+/* False when the list that comes next is empty. */
+bool sc_credentials_are_next(const sc_reader *reader);
+/* Takes out of a 401 or 407 the challenges that are not to be answered: for each realm the strongest stays. */
+void sc_credentials_choose(const pjsip_auth_clt_sess *session, pjsip_msg *msg);
+extern pjsip_module sc_credentials_module;
+
+/* ---- dialog.c ---------------------------------------------------------------------------------------------------- */
+
+/*
+ * Makes a dialog that goes out, and locks it; also on failure, where there is one: without a session it goes when its
+ * lock is given back. Reads the request URI, From without and with its parameters, To likewise, Contact, Route
+ * (name-addr or URI; it may be empty) and the name that the certificate must bear.
+ */
+pj_status_t sc_dialog_create(sc_reader *reader, pj_pool_t *pool, pjsip_dialog **dlg);
+/* Our Contact: the request URI when it is an address of ours, else its user at the address the request came to. */
+pj_str_t sc_dialog_contact(pjsip_rx_data *rdata);
+/* pjsip puts it into the answers that carry one (1xx, 2xx, 3xx, 485), and into what follows in the dialog. */
+pj_status_t sc_dialog_set_contact(pjsip_dialog *dlg, const pj_str_t *contact);
+
 /* ---- fork.c ------------------------------------------------------------------------------------------------------ */
 
 extern pjsip_module sc_fork_module;
@@ -307,6 +340,12 @@ pj_status_t sc_invitation_init(void);
 void sc_invitation_on_invite(pjsip_rx_data *rdata);
 /* While the engine ends: no record of it any more. */
 void sc_invitation_abandon(void *object);
+/* The watching end, of SC_KIND_SUBSCRIPTION and SC_KIND_REFERRAL; the blocks are those of subscription.h and referral.h. */
+sc_serial sc_subscriber_create(sc_kind kind, sc_bytes args, uint32_t size, sc_status status);
+int32_t sc_subscriber_refresh(sc_kind kind, sc_serial serial, sc_bytes args, uint32_t size);
+int32_t sc_subscriber_end(sc_kind kind, sc_serial serial, uint32_t timeout);
+/* While the engine ends: no record of it any more. */
+void sc_subscriber_abandon(void *object);
 bool sc_incoming_request_wants(const pjsip_method *method);
 /* Those methods, as sc_name_set_copy() gives them. */
 unsigned sc_incoming_request_list(pj_pool_t *pool, pj_str_t names[], unsigned capacity);

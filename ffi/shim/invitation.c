@@ -181,40 +181,6 @@ pj_status_t sc_invitation_init(void)
 
 /* ---- a call comes in -------------------------------------------------------------------------------------------------- */
 
-/* Our Contact: the request URI when it is an address of ours, else its user at the address the INVITE came to. */
-static pj_str_t local_contact(pjsip_rx_data *rdata)
-{
-    pjsip_sip_uri *uri = (pjsip_sip_uri *)pjsip_uri_get_uri(rdata->msg_info.msg->line.req.uri);
-    const pjsip_transport *tp = rdata->tp_info.transport;
-    pj_str_t host = tp->local_name.host, contact;
-    int port = tp->local_name.port;
-    char user[128];
-    char *text;
-    bool udp = tp->key.type == PJSIP_TRANSPORT_UDP || tp->key.type == PJSIP_TRANSPORT_UDP6;
-
-    user[0] = '\0';
-    if (PJSIP_URI_SCHEME_IS_SIP(uri) || PJSIP_URI_SCHEME_IS_SIPS(uri)) {
-        if (uri->user.slen && uri->user.slen < (pj_ssize_t)sizeof(user) - 2) {
-            pj_ssize_t size = pj_strncpy2_escape(user, &uri->user, sizeof(user) - 2, &pjsip_parser_const()->pjsip_USER_SPEC);
-
-            if (size < 0)
-                size = 0;
-            user[size] = size ? '@' : '\0';
-            user[size ? size + 1 : 0] = '\0';
-        }
-        if (sc_is_address(uri->host.ptr, (size_t)uri->host.slen))
-            host = uri->host;
-    }
-    text = pj_pool_alloc(rdata->tp_info.pool, 512);
-    if (!text)
-        return (pj_str_t){ NULL, 0 };
-    contact.ptr = text;
-    contact.slen = pj_ansi_snprintf(text, 512, pj_strchr(&host, ':') ? "<sip:%s[%.*s]:%d%s%s>" : "<sip:%s%.*s:%d%s%s>",
-                                    user, (int)host.slen, host.ptr, port, udp ? "" : ";transport=",
-                                    udp ? "" : (tp->key.type & 3) == PJSIP_TRANSPORT_TLS ? "tls" : "tcp");
-    return contact;
-}
-
 static void respond(pjsip_rx_data *rdata, int code)
 {
     pjsip_endpt_respond(sc_engine.endpt, &sc_core_module, rdata, code, NULL, NULL, NULL, NULL);
@@ -241,7 +207,7 @@ void sc_invitation_on_invite(pjsip_rx_data *rdata)
         }
         return;
     }
-    contact = local_contact(rdata);
+    contact = sc_dialog_contact(rdata);
     if (!contact.slen ||
         pjsip_dlg_create_uas_and_inc_lock(pjsip_ua_instance(), rdata, &contact, &dlg) != PJ_SUCCESS) {
         respond(rdata, PJSIP_SC_BAD_REQUEST);
@@ -276,98 +242,12 @@ void sc_invitation_on_invite(pjsip_rx_data *rdata)
 
 /* ---- a call goes out --------------------------------------------------------------------------------------------------- */
 
-static pj_status_t read_credentials(sc_reader *reader, pjsip_dialog *dlg)
-{
-    static const struct {
-        const char *name;
-        pjsip_auth_algorithm_type type;
-    } algorithms[] = { { "MD5", PJSIP_AUTH_ALGORITHM_MD5 },
-                       { "SHA-256", PJSIP_AUTH_ALGORITHM_SHA256 },
-                       { "SHA-512-256", PJSIP_AUTH_ALGORITHM_SHA512_256 } };
-    pjsip_cred_info infos[8];
-    uint32_t count = sc_read_u32(reader), i;
-    unsigned k;
-
-    if (count > PJ_ARRAY_SIZE(infos))
-        return SC_EARGS;
-    pj_bzero(infos, sizeof(infos));
-    for (i = 0; i < count && !reader->failed; i++) {
-        pj_str_t algorithm;
-
-        infos[i].scheme = pj_str("digest");
-        infos[i].realm = sc_read_text_dup(reader, dlg->pool);
-        infos[i].username = sc_read_text_dup(reader, dlg->pool);
-        infos[i].data = sc_read_text_dup(reader, dlg->pool);
-        infos[i].data_type = sc_read_u8(reader) ? PJSIP_CRED_DATA_DIGEST : PJSIP_CRED_DATA_PLAIN_PASSWD;
-        algorithm = sc_read_text(reader);
-        for (k = 0; infos[i].data_type == PJSIP_CRED_DATA_DIGEST && k < PJ_ARRAY_SIZE(algorithms); k++)
-            if (!pj_stricmp2(&algorithm, algorithms[k].name))
-                infos[i].algorithm_type = algorithms[k].type;
-    }
-    if (reader->failed)
-        return SC_EARGS;
-    return count ? pjsip_auth_clt_set_credentials(&dlg->auth_sess, (int)count, infos) : PJ_SUCCESS;
-}
-
-static pj_status_t set_route(pjsip_dialog *dlg, const pj_str_t *route)
-{
-    pjsip_route_hdr set, *header;
-    pj_str_t text;
-    const pj_str_t name = { "Route", 5 };
-
-    if (!route->slen)
-        return PJ_SUCCESS;
-    pj_strdup_with_null(dlg->pool, &text, route);
-    header = pjsip_parse_hdr(dlg->pool, &name, text.ptr, (pj_size_t)text.slen, NULL);
-    if (!header)
-        return PJSIP_EINVALIDHDR;
-    pj_list_init(&set);
-    pj_list_push_back(&set, header);
-    return pjsip_dlg_set_route_set(dlg, &set);
-}
-
-/* pjsip takes addresses alone: this puts in what stands behind one, but for the tag, which the dialog makes. */
-static pj_status_t set_parameters(pjsip_dialog *dlg, pj_pool_t *pool, const pj_str_t *name, const pj_str_t *text,
-                                  pjsip_fromto_hdr *info)
-{
-    pjsip_fromto_hdr *header = pjsip_parse_hdr(pool, name, text->ptr, (pj_size_t)text->slen, NULL);
-
-    if (!header)
-        return PJSIP_EINVALIDHDR;
-    pjsip_param_clone(dlg->pool, &info->other_param, &header->other_param);
-    return PJ_SUCCESS;
-}
-
 static pj_status_t create_dialog(sc_reader *reader, pj_pool_t *pool, pjsip_dialog **dlg, pj_str_t *sdp)
 {
-    static const pj_str_t from_name = { "From", 4 }, to_name = { "To", 2 };
-    pj_str_t target = sc_read_text_dup(reader, pool);
-    pj_str_t from = sc_read_text_dup(reader, pool);
-    pj_str_t whole_from = sc_read_text_dup(reader, pool);
-    pj_str_t to = sc_read_text_dup(reader, pool);
-    pj_str_t whole_to = sc_read_text_dup(reader, pool);
-    pj_str_t contact = sc_read_text_dup(reader, pool);
-    pj_str_t route = sc_read_text_dup(reader, pool);
-    pj_str_t tls_name = sc_read_text_dup(reader, pool);
-    pj_status_t status;
+    pj_status_t status = sc_dialog_create(reader, pool, dlg);
 
     *sdp = sc_read_text_dup(reader, pool);
-    if (reader->failed)
-        return SC_EARGS;
-    status = pjsip_dlg_create_uac(pjsip_ua_instance(), &from, &contact, &to, &target, dlg);
-    if (status != PJ_SUCCESS)
-        return status;
-    pjsip_dlg_inc_lock(*dlg);
-    status = set_parameters(*dlg, pool, &from_name, &whole_from, (*dlg)->local.info);
-    if (status == PJ_SUCCESS)
-        status = set_parameters(*dlg, pool, &to_name, &whole_to, (*dlg)->remote.info);
-    if (status == PJ_SUCCESS)
-        status = set_route(*dlg, &route);
-    if (tls_name.slen)
-        pj_strdup((*dlg)->pool, &(*dlg)->initial_dest, &tls_name);
-    if (status == PJ_SUCCESS)
-        status = read_credentials(reader, *dlg);
-    return status;
+    return status == PJ_SUCCESS ? sc_credentials_read_dialog(reader, *dlg) : status;
 }
 
 /* Under the dialog's lock. On failure `inv` is gone again. */
@@ -512,23 +392,6 @@ static pj_status_t add_headers(invitation *self, sc_reader *reader, pjsip_tx_dat
     return status;
 }
 
-/* pjsip puts it into the answers that carry one (1xx, 2xx, 3xx, 485), and into what follows in the dialog. */
-static pj_status_t set_contact(invitation *self, const pj_str_t *contact)
-{
-    const pj_str_t name = { "Contact", 7 };
-    pjsip_contact_hdr *header;
-    pj_str_t text;
-
-    if (!contact->slen)
-        return PJ_SUCCESS;
-    pj_strdup_with_null(self->inv->dlg->pool, &text, contact);
-    header = pjsip_parse_hdr(self->inv->dlg->pool, &name, text.ptr, (pj_size_t)text.slen, NULL);
-    if (!header)
-        return PJSIP_EINVALIDHDR;
-    self->inv->dlg->local.contact = header;
-    return PJ_SUCCESS;
-}
-
 static pj_status_t answer(invitation *self, uint32_t code, sc_reader *reader)
 {
     pjsip_inv_session *inv = self->inv;
@@ -545,7 +408,7 @@ static pj_status_t answer(invitation *self, uint32_t code, sc_reader *reader)
         return SC_EGONE;
     status = sc_sdp_parse(inv->pool_prov, &text, &sdp);
     if (status == PJ_SUCCESS)
-        status = set_contact(self, &contact);
+        status = sc_dialog_set_contact(inv->dlg, &contact);
     if (status != PJ_SUCCESS)
         return status;
     /* A session description in an earlier 18x was the answer already. */

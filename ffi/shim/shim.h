@@ -14,7 +14,7 @@
 #define SC_API __attribute__((visibility("default")))
 
 /* Raised whenever a row, a record or an argument block changes its form. */
-#define SC_ABI 3
+#define SC_ABI 4
 
 /* A NUL-terminated UTF-8 string, valid during the call. */
 typedef const char *sc_text;
@@ -29,6 +29,7 @@ typedef int32_t *sc_status;
 typedef double sc_serial;
 typedef sc_serial sc_invitation;
 typedef sc_serial sc_incoming_request;
+typedef sc_serial sc_subscription;
 typedef sc_serial sc_audio_mixer;
 typedef sc_serial sc_rtp_transport;
 typedef sc_serial sc_audio_transport;
@@ -61,7 +62,11 @@ enum sc_record_kind {
     SC_RECORD_INVITATION_CANCELLED = 35,
     SC_RECORD_INVITATION_SDP = 36,
     SC_RECORD_AUDIO_TRANSPORT_DTMF = 48,
-    SC_RECORD_WAVE_FILE_END = 64
+    SC_RECORD_WAVE_FILE_END = 64,
+    SC_RECORD_SUBSCRIPTION_STATE = 80,
+    SC_RECORD_SUBSCRIPTION_ACCEPTED = 81,
+    SC_RECORD_SUBSCRIPTION_NOTIFY = 82,
+    SC_RECORD_SUBSCRIPTION_ENDING = 83
 };
 
 #endif

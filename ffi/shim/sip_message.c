@@ -38,13 +38,36 @@ pj_status_t sc_read_headers(sc_reader *reader, pj_pool_t *pool, pjsip_msg *msg)
     uint32_t count = sc_read_u32(reader);
 
     while (count-- && !reader->failed) {
-        pj_str_t name = sc_read_text_dup(reader, pool);
-        pj_str_t body = sc_read_text_dup(reader, pool);
+        pj_str_t name = sc_read_text(reader);
+        pj_str_t body = sc_read_text(reader);
 
+        /* The header is a copy. */
         if (!reader->failed)
             pjsip_msg_add_hdr(msg, (pjsip_hdr *)pjsip_generic_string_hdr_create(pool, &name, &body));
     }
     return reader->failed ? SC_EARGS : PJ_SUCCESS;
+}
+
+pj_status_t sc_read_body(sc_reader *reader, pj_pool_t *pool, pjsip_msg *msg)
+{
+    pj_str_t type = sc_read_text(reader);
+    pj_str_t body = sc_read_text(reader);
+    pj_str_t main_type = type, sub_type = { NULL, 0 };
+    char *slash;
+
+    if (reader->failed)
+        return SC_EARGS;
+    if (!type.slen)
+        return PJ_SUCCESS;
+    /* Parameters stand where they stood: behind the subtype. */
+    slash = memchr(type.ptr, '/', (size_t)type.slen);
+    if (slash) {
+        main_type.slen = slash - type.ptr;
+        sub_type.ptr = slash + 1;
+        sub_type.slen = type.slen - main_type.slen - 1;
+    }
+    msg->body = pjsip_msg_body_create(pool, &main_type, &sub_type, &body);
+    return msg->body ? PJ_SUCCESS : PJ_ENOMEM;
 }
 
 pjsip_uri *sc_parse_uri(pj_pool_t *pool, const pj_str_t *text)
