@@ -74,6 +74,22 @@ export {
   type SubscriptionState,
   type SubscriptionStateChange,
 } from "./core/subscriber.ts";
+export { Message, type MessageNotifications, type MessageOptions } from "./core/message.ts";
+export { Publication, type PublicationOptions } from "./core/publication.ts";
+export {
+  type PublicationFailure,
+  type PublicationNotifications,
+  type PublicationSuccess,
+} from "./core/publication_notifications.ts";
+export { Registration, type RegistrationOptions } from "./core/registration.ts";
+export {
+  type RegistrationFailure,
+  type RegistrationNotifications,
+  type RegistrationSuccess,
+} from "./core/registration_notifications.ts";
+export { Request, type RequestState } from "./core/request.ts";
+export { type RequestNotifications, type RequestResponse } from "./core/request_notifications.ts";
+export { type RequestOptions, type SendOptions } from "./core/request_options.ts";
 export { BaseSIPURI, FrozenSIPURI, SIPURI, type SIPURIInit, type TransportName } from "./core/uri.ts";
 export {
   BaseCredentials,

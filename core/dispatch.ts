@@ -196,6 +196,11 @@ export function hasListener(name: NotificationName, sender: object): boolean {
     (shelf !== undefined && (shelf.anyName.size > 0 || shelf.byName.has(name)));
 }
 
+/** Whether somebody listens for this name, rather than for all names. */
+export function hasNamedListener(name: NotificationName, sender: object): boolean {
+  return ofAnySender.byName.has(name) || (ofOneSender.get(sender)?.byName.has(name) ?? false);
+}
+
 /**
  * Tells whenever {@linkcode hasListener} for this name and the engine changes, in the same step as the subscription
  * that changes it. One watch a name; a later one takes its place.

@@ -19,6 +19,7 @@ import {
   defaultStartOptions,
   type EngineOptions,
 } from "./engine_options.ts";
+import { forgetDevices, knownDevices, watchDevices } from "./devices.ts";
 import type { EngineNotifications } from "./engine_notifications.ts";
 import { checkAcceptTypes, checkEventName, checkKnownEvent, writeEvent } from "./event_packages.ts";
 import { postEngineRecord } from "./engine_records.ts";
@@ -42,6 +43,7 @@ import {
 } from "./tls_options.ts";
 import { checkHost } from "./uri_parser.ts";
 import { SIPURI, type TransportName } from "./uri.ts";
+import { isAnyAddress } from "./uri_parser.ts";
 
 /** How long `stop()` waits for answers to the BYEs and CANCELs that it sends, in milliseconds. */
 const goodbyeTime = 500;
@@ -86,6 +88,8 @@ export class Engine {
     setEngineSender(this);
     watchListeners("SIPEngineLog", () => this.#applyListeners());
     watchListeners("SIPEngineSIPTrace", () => this.#applyListeners());
+    watchListeners("AudioDevicesDidChange", () => this.#applyListeners());
+    watchListeners("DefaultAudioDeviceDidChange", () => this.#applyListeners());
   }
 
   /** Whether it has started and was not asked to stop. */
@@ -231,6 +235,7 @@ export class Engine {
     this.#native = this.#pump = null;
     this.#ports = noPorts;
     this.#availableCodecs = Object.freeze([]);
+    forgetDevices();
     await this.#detections.end();
     this.#state = "stopped";
     post("SIPEngineDidEnd", this, {});
@@ -247,6 +252,7 @@ export class Engine {
     const { logLevel, traceSip } = this.#options;
     this.#native.pj_log_set_level(hasListener("SIPEngineLog", this) ? logLevel : 0);
     this.#native.sc_log_trace(traceSip && hasListener("SIPEngineSIPTrace", this) ? 1 : 0);
+    watchDevices(this.#native);
   }
 
   /** The option of this name as the last start had it. */
@@ -424,6 +430,25 @@ export class Engine {
     return this.#availableCodecs;
   }
 
+  /**
+   * The names of the sound devices that can be heard, as `new AudioMixer()` takes them: what ALSA can open here. They
+   * are looked for when they are asked for, each time that ALSA's configuration or /dev/snd has changed; which takes
+   * a while, as each is opened. Empty while stopped, and on a machine without ALSA.
+   */
+  get inputDevices(): readonly string[] {
+    return knownDevices().inputDevices;
+  }
+
+  /** The names of the sound devices that can be played to, in the way of {@linkcode Engine.inputDevices}. */
+  get outputDevices(): readonly string[] {
+    return knownDevices().outputDevices;
+  }
+
+  /** The names of all sound devices, in the way of {@linkcode Engine.inputDevices}. */
+  get soundDevices(): readonly string[] {
+    return knownDevices().soundDevices;
+  }
+
   /** PJSIP's own version (`pj_get_version`). */
   get pjsipVersion(): string {
     return this.#pjsipVersion;
@@ -523,9 +548,11 @@ export class Engine {
     if (port === null) {
       throw new SIPCoreError(`Nothing is listened on for the transport ${route.transport}`, "INVALID_STATE");
     }
-    const local = this.#localAddressTowards(route.address);
+    const { ipAddress } = this.#options;
+    const bound = ipAddress === null || isAnyAddress(ipAddress) ? null : ipAddress;
+    const loopback = route.address.includes(":") ? "::1" : "127.0.0.1";
     const uri = new SIPURI({
-      host: this.#options.ipAddress ?? (local || (route.address.includes(":") ? "::1" : "127.0.0.1")),
+      host: bound ?? (this.#localAddressTowards(route.address) || loopback),
       port,
       user: options.user ?? null,
     });

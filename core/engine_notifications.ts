@@ -67,13 +67,13 @@ export interface EngineException {
 }
 
 /** What a SIPEngineGotWarning is about. */
-export type EngineWarningKind = "slow-stream" | "overload" | "log-dropped" | "forgotten";
+export type EngineWarningKind = "slow-stream" | "overload" | "log-dropped" | "forgotten" | "sound-device";
 
 /** Something that works and should not be left so. */
 export interface EngineWarning {
   /** What the warning is about. */
   kind: EngineWarningKind;
-  /** How many: notifications pending, requests refused, lines dropped, objects forgotten. */
+  /** How many: notifications pending, requests refused, lines dropped, objects forgotten, devices lost. */
   count: number;
   /** The warning as a sentence. */
   message: string;
@@ -101,6 +101,10 @@ export interface EngineNotifications {
   SIPEngineGotException: Note<Engine, EngineException>;
   /** Something needs attention. */
   SIPEngineGotWarning: Note<Engine, EngineWarning>;
+  /** Sound devices have come or gone: the names before and after (`Engine.soundDevices`). */
+  AudioDevicesDidChange: Note<Engine, { oldDevices: readonly string[]; newDevices: readonly string[] }>;
+  /** "system_default" is another device than before; a mixer stays with its own until `setSoundDevices()`. */
+  DefaultAudioDeviceDidChange: Note<Engine, { changedInput: boolean; changedOutput: boolean }>;
   /** A connection was made, by us or by the peer. */
   SIPEngineTransportDidConnect: Note<Engine, EngineTransportConnection>;
   /** A connection is gone, or one that we wanted to make never came about; once per connection. */

@@ -18,7 +18,7 @@ const knownCodecs = ["opus", "G722", "speex", "PCMU", "PCMA", "iLBC", "GSM", "L1
 export interface EngineOptions extends TLSOptions {
   /** The shared library; null: found by environment, platform package and build folder, in this order. */
   libraryPath: string | null;
-  /** The local address to bind, IPv4 or IPv6; null: all interfaces (IPv4). */
+  /** The local address to bind, IPv4 or IPv6; null, as "0.0.0.0": all of IPv4; "::": all of IPv6. */
   ipAddress: string | null;
   /** 0: any free port; null: off, nothing comes and goes by UDP. */
   udpPort: number | null;

@@ -3,6 +3,8 @@
 import { records } from "../ffi/bindings/records.ts";
 import type { Reader } from "../ffi/wire.ts";
 import { readCertificate, readConnection } from "./connection.ts";
+import { connectionLost } from "./connection_losses.ts";
+import { devicesChanged } from "./devices.ts";
 import { post, postLazily, postWarning } from "./dispatch.ts";
 import type { Engine } from "./engine.ts";
 import { emptyHeaderMap } from "./header_map.ts";
@@ -20,6 +22,7 @@ const posts: ReadonlyMap<number, Post> = new Map<number, Post>([
   [records.SC_RECORD_TRANSPORT, postConnection],
   [records.SC_RECORD_CERTIFICATE, postCertificate],
   [records.SC_RECORD_MESSAGE, postMessage],
+  [records.SC_RECORD_DEVICES, devicesChanged],
   [records.SC_RECORD_OVERLOAD, (_engine, reader) => {
     const count = reader.u32();
     postWarning("overload", count, `${count} requests were refused with 503: too many wait for the program`);
@@ -59,7 +62,10 @@ function postTrace(engine: Engine, reader: Reader, timestamp: Date): void {
 function postConnection(engine: Engine, reader: Reader, timestamp: Date): void {
   const { connected, connection, reason } = readConnection(reader);
   if (connected) post("SIPEngineTransportDidConnect", engine, connection, { timestamp });
-  else post("SIPEngineTransportDidDisconnect", engine, { ...connection, reason }, { timestamp });
+  else {
+    post("SIPEngineTransportDidDisconnect", engine, { ...connection, reason }, { timestamp });
+    connectionLost(connection);
+  }
 }
 
 function postCertificate(engine: Engine, reader: Reader, timestamp: Date): void {

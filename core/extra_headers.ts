@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import type { Writer } from "../ffi/wire.ts";
-import { checkInstance, checkText } from "./check_argument.ts";
-import { BaseHeader } from "./headers.ts";
+import { checkInstance, checkText, isToken } from "./check_argument.ts";
+import { BaseHeader, Header } from "./headers.ts";
 import type { BaseSIPURI } from "./uri.ts";
 
 /** What the stack writes itself: a second one of the application's would contradict it. */
@@ -48,13 +48,17 @@ export function checkExtraHeaders(
   return list;
 }
 
-/** What stands behind the "?" of a request URI becomes headers of the request (RFC 3261, section 19.1.5). */
-export function checkUriHeaders({ headers }: BaseSIPURI): void {
-  for (const name of headers.keys()) {
-    if (forbidden.has(name.toLowerCase())) {
-      throw new TypeError(`requestUri must not have the header ${name}: the stack writes it itself`);
+/**
+ * What stands behind the "?" of a request URI becomes headers of the request (RFC 3261, section 19.1.5). Throws TypeError
+ * for those that the stack writes itself, for what is no header, and for "body", which is none.
+ */
+export function checkUriHeaders({ headers }: BaseSIPURI): BaseHeader[] {
+  return [...headers].map(([name, value]) => {
+    if (forbidden.has(name.toLowerCase()) || name.toLowerCase() === "body" || !isToken(name)) {
+      throw new TypeError(`requestUri must not have the header ${name}`);
     }
-  }
+    return new Header(name, value ?? "");
+  });
 }
 
 /** Writes them as the border has them: a list of name and value. */

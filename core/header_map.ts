@@ -85,6 +85,11 @@ const LONG_NAMES: Readonly<Record<string, string>> = {
   y: "Identity",
 };
 
+/** The character code of the compact form by the name in lower case. */
+const SHORT_NAMES: ReadonlyMap<string, number> = new Map(
+  Object.entries(LONG_NAMES).map(([short, long]) => [long.toLowerCase(), short.charCodeAt(0)]),
+);
+
 const PARSERS: ReadonlyMap<string, (line: string) => ReceivedHeader | null> = new Map([
   ["contact", (line: string): ReceivedHeader | null => FrozenContactHeader.tryParse(line)],
   ["content-type", (line: string): ReceivedHeader | null => FrozenContentTypeHeader.tryParse(line)],
@@ -146,7 +151,10 @@ export class HeaderMap implements Iterable<ReceivedHeader> {
   }
 
   #block: Uint8Array | null;
-  #decoded: Entry[] = [];
+  #text: string | null = null;
+  #decoded: Entry[] | null = null;
+  /** Those that were asked for by name before all were decoded. */
+  #found: Map<string, Entry | undefined> | null = null;
 
   private constructor(allowed: symbol, block: Uint8Array) {
     if (allowed !== ALLOWED) throw new TypeError("Illegal constructor");
@@ -194,15 +202,31 @@ export class HeaderMap implements Iterable<ReceivedHeader> {
   }
 
   get #entries(): readonly Entry[] {
-    if (this.#block !== null) {
-      this.#decoded = decodeBlock(this.#block);
-      this.#block = null;
+    if (this.#decoded === null) {
+      this.#decoded = decodeBlock(this.#block!);
+      this.#block = this.#text = null;
     }
     return this.#decoded;
   }
 
+  /** Most readers want a header or two: those are looked for without making an entry of every line. */
   #find(name: string): Entry | undefined {
     const key = keyOf(name);
+    this.#found ??= new Map();
+    let entry = this.#found.get(key);
+    if (entry === undefined && !this.#found.has(key)) {
+      entry = this.#search(key);
+      this.#found.set(key, entry);
+    }
+    return entry;
+  }
+
+  #search(key: string): Entry | undefined {
+    if (this.#decoded === null) {
+      this.#text ??= decodeUtf8(this.#block!);
+      const found = this.#text === null ? null : firstLine(this.#text, key);
+      if (found !== null) return found;
+    }
     return this.#entries.find((entry) => entry.key === key);
   }
 }
@@ -226,6 +250,34 @@ function keyOf(name: string): string {
 function valueOf(entry: Entry): ReceivedHeader {
   const parse = PARSERS.get(entry.key);
   return entry.value ??= parse?.(`${entry.name}: ${entry.text}`) ?? receivedHeader(entry.name, entry.text);
+}
+
+/** The first header of this name in plain lines; undefined: there is none; null: the lines are not plain enough. */
+function firstLine(text: string, key: string): Entry | undefined | null {
+  if (key === "" || /^[ \t]/.test(text)) return null;
+  const initial = key.charCodeAt(0) | 0x20;
+  const compact = SHORT_NAMES.get(key);
+  for (let start = 0; start < text.length;) {
+    let end = text.indexOf("\n", start);
+    if (end < 0) end = text.length;
+    const cr = text.indexOf("\r", start);
+    if (cr !== end - 1) return null;
+    const first = text.charCodeAt(start) | 0x20;
+    if (first === initial || first === compact) {
+      const colon = text.indexOf(":", start);
+      if (colon > 0 && colon < end) {
+        const name = longName(text.slice(start, colon).trim());
+        if (name.toLowerCase() === key) {
+          const next = text.charCodeAt(end + 1);
+          const value = text.slice(colon + 1, cr).trim();
+          if (next === 0x20 || next === 0x09 || (LISTS.has(key) && value.includes(","))) return null;
+          return { key, name, text: value, value: null };
+        }
+      }
+    }
+    start = end + 1;
+  }
+  return undefined;
 }
 
 /** The same header, of the class of its name, as one that never changes. */

@@ -2,14 +2,15 @@
 import { errors, records } from "../ffi/bindings/records.ts";
 import type { Serial } from "../ffi/types.ts";
 import { argumentBlock, type Reader } from "../ffi/wire.ts";
-import { type Body, encodeBody } from "./body.ts";
+import type { Body } from "./body.ts";
 import { checkInteger, checkOptionalText } from "./check_argument.ts";
+import { checkContent } from "./content.ts";
 import { endSender, postLazily } from "./dispatch.ts";
 import type { EndpointAddress } from "./endpoint_address.ts";
 import { SIPCoreInvalidStateError } from "./errors.ts";
 import { checkExtraHeaders, writeHeaders } from "./extra_headers.ts";
 import { emptyHeaderMap, type HeaderMap, headerMapFrom } from "./header_map.ts";
-import { type BaseHeader, ContentTypeHeader } from "./headers.ts";
+import type { BaseHeader } from "./headers.ts";
 import type { NativeObject } from "./native_object.ts";
 import { type Note, notificationsOf } from "./notification.ts";
 import type { NotificationStream } from "./notification_stream.ts";
@@ -110,20 +111,15 @@ export class IncomingRequest implements NativeObject {
     checkInteger(code, "code", 200, 699);
     const reason = checkOptionalText(options.reason ?? null, "reason");
     const extraHeaders = checkExtraHeaders(options.extraHeaders);
-    const contentType = options.contentType ?? null;
-    const body = options.body ?? null;
-    if ((contentType === null) !== (body === null)) {
-      throw new TypeError("contentType and body must be given together");
-    }
+    const content = checkContent(options.contentType, options.body);
     if (this.#state !== "incoming") {
       throw new SIPCoreInvalidStateError(`Could not answer: the request is ${this.#state}`, this.#state);
     }
-    const type = contentType === null ? "" : new ContentTypeHeader(contentType).body;
     const args = writeHeaders(argumentBlock().text(reason ?? ""), extraHeaders)
-      .text(type).bytes(body === null ? noBytes : encodeBody(body));
+      .text(content.type).bytes(content.bytes);
     const status = running().sc_incoming_request_answer(this.#serial, code, args.block, args.size);
     // Unless the stack was faster, and is about to tell: from here on it is answered, or nobody is left to answer to.
-    if (status !== errors.SC_EGONE) this.#end(code, reason, extraHeaders, body);
+    if (status !== errors.SC_EGONE) this.#end(code, reason, extraHeaders, options.body ?? null);
     check(status, "Could not answer the request");
   }
 
@@ -171,7 +167,6 @@ export class IncomingRequest implements NativeObject {
 }
 
 const encoder = new TextEncoder();
-const noBytes = new Uint8Array();
 
 onBirth(records.SC_RECORD_INCOMING_REQUEST, (serial: number, timestamp: Date, reader: Reader) => {
   const peer = readPeerMessage(reader);

@@ -43,6 +43,7 @@ import { check, create, running, runningOrNull, statusText } from "./running.ts"
 import { BaseSDPSession, FrozenSDPSession } from "./sdp_session.ts";
 import type { SIPMessage } from "./sip_message.ts";
 import { sipStatusMessages } from "./sip_status_messages.ts";
+import { tagged } from "./tagged.ts";
 import { checkTimeout } from "./timeout.ts";
 import { BaseSIPURI, FrozenSIPURI, type TransportName } from "./uri.ts";
 
@@ -493,8 +494,8 @@ export class Invitation implements NativeObject {
   /** The identity of ours carries the tag of the dialog. */
   #nameDialog(): void {
     const [from, to, tag] = [this.#fromHeader, this.#toHeader, this.#localTag];
-    if (this.#direction === "outgoing") this.#fromHeader = lazy(() => tagged(FrozenFromHeader, from(), tag));
-    else this.#toHeader = lazy(() => tagged(FrozenToHeader, to(), tag));
+    if (this.#direction === "outgoing") this.#fromHeader = lazy(() => withTag(FrozenFromHeader, from(), tag));
+    else this.#toHeader = lazy(() => withTag(FrozenToHeader, to(), tag));
   }
 
   #confirmed(change: NativeChange, time: Date): void {
@@ -710,13 +711,11 @@ function sdpOf(message: SIPMessage): FrozenSDPSession | null {
   return typeof message.body === "string" ? FrozenSDPSession.tryParse(message.body) : null;
 }
 
-/** The header with the tag of a dialog. */
-function tagged<H extends FrozenFromHeader | FrozenToHeader>(
+/** The header with the tag of a dialog, where there are both. */
+function withTag<H extends FrozenFromHeader | FrozenToHeader>(
   type: new (uri: BaseSIPURI, options: AddressOptions) => H,
   header: H | null,
   tag: string | null,
 ): H | null {
-  if (header === null || tag === null) return header;
-  const { uri, displayName, parameters } = header;
-  return new type(uri, { displayName, parameters: new Map([...parameters, ["tag", tag]]) });
+  return header === null || tag === null ? header : tagged(type, header, tag);
 }

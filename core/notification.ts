@@ -8,6 +8,10 @@ import type { WaveFileNotifications } from "../media/wave_file.ts";
 import type { IncomingRequestNotifications } from "./incoming_request.ts";
 import type { InvitationNotifications } from "./invitation_notifications.ts";
 import type { SubscriptionNotifications } from "./subscription_notifications.ts";
+import type { MessageNotifications } from "./message.ts";
+import type { PublicationNotifications } from "./publication_notifications.ts";
+import type { RegistrationNotifications } from "./registration_notifications.ts";
+import type { RequestNotifications } from "./request_notifications.ts";
 import { NotificationStream } from "./notification_stream.ts";
 
 /** What a notification of one name carries: the object that sends it, and its data. */
@@ -42,6 +46,10 @@ export interface NotificationMap
     IncomingRequestNotifications,
     InvitationNotifications,
     SubscriptionNotifications,
+    RequestNotifications,
+    MessageNotifications,
+    RegistrationNotifications,
+    PublicationNotifications,
     AudioTransportNotifications,
     RTPTransportNotifications,
     WaveFileNotifications {}

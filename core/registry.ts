@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import type { Reader } from "../ffi/wire.ts";
 import { postWarning } from "./dispatch.ts";
-import type { NativeObject } from "./native_object.ts";
+import type { EngineBound, NativeObject } from "./native_object.ts";
 
 /** Known to the wire: held until their last record, whoever else holds them. */
 const held = new Map<number, NativeObject>();
+/** What has no other half in C, and yet waits for something. */
+const waiting = new Set<EngineBound>();
 /** Local resources: a program that forgets one is told. */
 const local = new Map<number, WeakRef<NativeObject>>();
 
@@ -29,8 +31,14 @@ export function track(serial: number, object: NativeObject): void {
   forgotten.register(object, { serial, noun: object.constructor.name }, object);
 }
 
+/** From now on, or no more, the object waits for something: the engine tells it when it ends. */
+export function setWaiting(object: EngineBound, isWaiting: boolean): void {
+  if (isWaiting) waiting.add(object);
+  else waiting.delete(object);
+}
+
 /** Who waits for objects to end. */
-const departures = new Set<(object: NativeObject) => void>();
+const departures = new Set<(object: EngineBound) => void>();
 
 /** The object has ended: records that still come find nobody. */
 export function release(serial: number, object: NativeObject): void {
@@ -40,17 +48,17 @@ export function release(serial: number, object: NativeObject): void {
 }
 
 /** Resolves when all of these have ended, or the time (ms) is over. */
-export function released(objects: Iterable<NativeObject>, time: number): Promise<void> {
-  const waiting = new Set(objects);
-  if (waiting.size === 0) return Promise.resolve();
+export function released(objects: Iterable<EngineBound>, time: number): Promise<void> {
+  const leaving = new Set(objects);
+  if (leaving.size === 0) return Promise.resolve();
   return new Promise((resolve) => {
     const finish = () => {
       clearTimeout(timer);
       departures.delete(departed);
       resolve();
     };
-    const departed = (object: NativeObject) => {
-      if (waiting.delete(object) && waiting.size === 0) finish();
+    const departed = (object: EngineBound) => {
+      if (leaving.delete(object) && leaving.size === 0) finish();
     };
     const timer = setTimeout(finish, time);
     departures.add(departed);
@@ -62,19 +70,20 @@ export function lookUp(serial: number): NativeObject | null {
   return held.get(serial) ?? local.get(serial)?.deref() ?? null;
 }
 
-/** Every object that is alive, in order of creation. */
-export function liveObjects(): NativeObject[] {
-  const objects = [...held.values()];
+/** Every object that is alive, in order of creation; those that are made of others behind them. */
+export function liveObjects(): EngineBound[] {
+  const objects: EngineBound[] = [...held.values()];
   for (const reference of local.values()) {
     const object = reference.deref();
     if (object) objects.push(object);
   }
-  return objects;
+  return [...objects, ...waiting];
 }
 
 /** After the engine has stopped nothing has another half any more. */
 export function releaseAll(): void {
   held.clear();
+  waiting.clear();
   local.clear();
 }
 

@@ -6,9 +6,17 @@ import { PJSIPError, SIPCoreInvalidStateError } from "./errors.ts";
 
 let library: NativeLibrary | null = null;
 
+let ends = 0;
+
 /** Set by the engine while it runs. */
 export function setRunning(native: NativeLibrary | null): void {
   library = native;
+  if (native === null) ends++;
+}
+
+/** How many times the engine has ended: an object that was made at another count has ended with it. */
+export function endCount(): number {
+  return ends;
 }
 
 /** The library of the running engine. Throws SIPCoreInvalidStateError "ENGINE_NOT_RUNNING". */

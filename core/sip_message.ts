@@ -103,7 +103,9 @@ export class SIPMessage {
   /** The body as the application gets it, null when there is none. */
   get body(): Body | null {
     if (this.#body === undefined) {
-      this.#body = decodeBody(this.bodyBytes, this.contentType?.contentType ?? null);
+      // The header's class is not needed for the type alone.
+      const type = this.headers.text("Content-Type")?.replace(/;.*$/s, "").trim() ?? null;
+      this.#body = decodeBody(this.bodyBytes, type);
     }
     return this.#body;
   }

@@ -34,6 +34,11 @@ export function isIPLiteral(host: string): boolean {
   return isIP(host) !== 0;
 }
 
+/** Whether an IP address stands for all of them: 0.0.0.0 or ::. */
+export function isAnyAddress(address: string): boolean {
+  return /^[0.]+$|^[0:]+$/.test(address);
+}
+
 const HOST_NAME = /^[A-Za-z0-9._-]+$/;
 // Loose on purpose: RFC 5118, section 4.10 asks that addresses with ":::" be tolerated.
 const HOST_IPV6 = /^(?=.*:)[0-9A-Fa-f:.]+$/;

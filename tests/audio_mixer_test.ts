@@ -37,7 +37,7 @@ describe("AudioMixer", () => {
   });
 
   it("AudioMixer has the defaults of the documentation", () => {
-    using mixer = new AudioMixer(null, "system_default");
+    using mixer = new AudioMixer(null, null);
     const { inputDevice, outputDevice, sampleRate, ecTailLength, slotCount, usedSlotCount } = mixer;
     assertEquals(
       { inputDevice, outputDevice, sampleRate, ecTailLength, slotCount, usedSlotCount },
@@ -65,7 +65,7 @@ describe("AudioMixer", () => {
       { ecTailLength: -1 },
     ];
     for (const options of wrong) assertThrows(() => new AudioMixer(null, null, options), RangeError);
-    assertThrows(() => new AudioMixer("Speakers", null), RangeError, 'there is no sound device "Speakers"');
+    assertThrows(() => new AudioMixer("Spea\0kers", null), TypeError, "inputDevice");
     assertThrows(() => new AudioMixer(null, 1 as never), TypeError, "outputDevice");
   });
 
@@ -94,11 +94,13 @@ describe("AudioMixer", () => {
     assertEquals([mixer.inputVolume, mixer.outputVolume], [30, 0]);
   });
 
-  it("AudioMixer.setSoundDevices() sets the echo canceller's tail, and knows no device", () => {
+  it("AudioMixer.setSoundDevices() without devices sets the echo canceller's tail", () => {
     using mixer = new AudioMixer(null, null);
-    mixer.setSoundDevices(null, "system_default", 50);
+    mixer.setSoundDevices(null, null, 50);
     assertEquals([mixer.inputDevice, mixer.outputDevice, mixer.ecTailLength], [null, null, 50]);
-    assertThrows(() => mixer.setSoundDevices("Headset", null, 0), RangeError, "Headset");
+    assertThrows(() => mixer.setSoundDevices(null, null, -1), RangeError, "ecTailLength");
+    assertThrows(() => mixer.setSoundDevices(1 as never, null, 0), TypeError, "inputDevice");
+    assertThrows(() => mixer.setSoundDevices(null, "\ud800", 0), TypeError, "outputDevice");
     assertEquals(mixer.ecTailLength, 50);
   });
 

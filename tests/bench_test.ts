@@ -8,19 +8,19 @@ import { parseOptions } from "../scripts/bench/options.ts";
 import { planParts } from "../scripts/bench/parts.ts";
 import { parsePerfReport } from "../scripts/bench/pjsip-perf.ts";
 import { alignColumns, formatTable, median, summarise } from "../scripts/bench/report.ts";
-import { parseSippStatistics } from "../scripts/bench/sipp.ts";
+import { parseSippStatistics, parseSippTimes } from "../scripts/bench/sipp.ts";
 import { cpuBetween, parsePs, parseStat, readUsage } from "../scripts/bench/usage.ts";
 import process from "node:process";
 
 function measured(values: Partial<Measurement>): Measurement {
-  return { requests: 1000, lost: 0, resent: null, rate: 1000, cpu: 50, rss: 40, ...values };
+  return { requests: 1000, lost: 0, resent: null, p99: null, rate: 1000, cpu: 50, rss: 40, ...values };
 }
 
 describe("parseOptions()", () => {
   it("parseOptions() takes everything by default", () => {
     assertEquals(parseOptions([]), {
       rounds: 3,
-      parts: ["options", "invite", "open-loop"],
+      parts: ["options", "invite", "open-loop", "message"],
       servers: ["c", "deno", "bun", "sip"],
       json: null,
       quick: false,
@@ -53,6 +53,7 @@ describe("parseOptions()", () => {
       ["invite", 5_000, null],
       ["open-loop", 3_000, 1_000],
       ["open-loop", 12_000, 4_000],
+      ["message", 6_000, 2_000],
     ]);
     assertEquals(planParts(parseOptions(["--only", "invite", "--quick"])).map(({ count }) => count), [500]);
   });
@@ -150,6 +151,13 @@ describe("readUsage()", () => {
   });
 });
 
+describe("parseSippTimes()", () => {
+  it("parseSippTimes() gives the second column in order of size", () => {
+    assertEquals(parseSippTimes("Date_ms;response_time_ms;rtd_no\n1;10;1\n2;2;1\n3;0.5;1\n"), [0.5, 2, 10]);
+    assertEquals(parseSippTimes("Date_ms;response_time_ms;rtd_no\n"), []);
+  });
+});
+
 describe("summarise()", () => {
   it("median() is the middle or the mean of the two in the middle, of any order", () => {
     assertEquals(median([3, 1, 2]), 2);
@@ -188,14 +196,17 @@ describe("summarise()", () => {
 describe("formatTable()", () => {
   it("formatTable() prints one line a server under the title", () => {
     const summaries = summarise([
-      { server: "c", label: "pjsip-perf (C)", rounds: [measured({ resent: 0 })] },
+      { server: "c", label: "pjsip-perf (C)", rounds: [measured({ resent: 0, p99: 2 })] },
       { server: "sip", label: "npm sip", rounds: [measured({ rate: 500, cpu: 150.04, lost: 12 })] },
     ]);
     const [title, head, first, second, ...more] = formatTable("OPTIONS", summaries).split("\n");
     assertEquals(title, "OPTIONS");
-    assertMatch(head ?? "", /^ {2}server +rate\/s +CPU µs each +RSS MiB +rate \/ C +CPU \/ C +lost +resent$/);
-    assertMatch(first ?? "", /^ {2}pjsip-perf \(C\) +1000 +50\.0 +40 +1\.00 +1\.00 +0 +0$/);
-    assertMatch(second ?? "", /^ {2}npm sip +500 +150\.0 +40 +0\.50 +3\.00 +12 +-$/);
+    assertMatch(
+      head ?? "",
+      /^ {2}server +rate\/s +CPU µs each +RSS MiB +rate \/ C +CPU \/ C +lost +resent +p99 ms$/,
+    );
+    assertMatch(first ?? "", /^ {2}pjsip-perf \(C\) +1000 +50\.0 +40 +1\.00 +1\.00 +0 +0 +2$/);
+    assertMatch(second ?? "", /^ {2}npm sip +500 +150\.0 +40 +0\.50 +3\.00 +12 +- +-$/);
     assertEquals(more, []);
   });
 

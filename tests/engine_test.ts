@@ -397,6 +397,32 @@ describe("Engine", () => {
     assertEquals([engine.udpPort, engine.tcpPort], [udpPort, udpPort]);
   });
 
+  for (
+    const [ipAddress, loopback] of [[null, "127.0.0.1"], ["0.0.0.0", "127.0.0.1"], ["::", "::1"]] as const
+  ) {
+    it(`Engine listens at all addresses: ${ipAddress}`, async () => {
+      await startEngine({ ipAddress });
+      assertEquals(engine.ipAddress, ipAddress);
+      for (const transport of ["udp", "tcp"] as const) {
+        const port = transport === "udp" ? engine.udpPort! : engine.tcpPort!;
+        const contact = engine.contactUri(RouteHeader.to({ address: loopback, port: 5060, transport }));
+        assertEquals([contact.host, contact.port], [loopback, port]);
+      }
+      const socket = connect(engine.tcpPort!, loopback);
+      await once(socket, "connect");
+      const call = new Invitation();
+      call.sendInvite(inviteOptions(engine.udpPort!, {
+        routeHeader: RouteHeader.to({ address: loopback, port: engine.udpPort! }),
+      }));
+      const { data } = await call.notifications("SIPInvitationChangedState").next().then(({ value }) =>
+        value!
+      );
+      assertEquals(data.state, "outgoing");
+      assertMatch(data.headers.text("Via")!, /^SIP\/2\.0\/UDP (?!0\.0\.0\.0|\[::\])/);
+      socket.destroy();
+    });
+  }
+
   it("Engine.contactUri() is our address towards a route", async () => {
     await startEngine();
     const uri = engine.contactUri(RouteHeader.to({ address: "127.0.0.1" }), { user: "me" });

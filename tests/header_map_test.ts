@@ -188,6 +188,47 @@ describe("HeaderMap", () => {
     }));
   });
 
+  it("HeaderMap finds by name what it lists, whichever is asked first", () => {
+    const name = fc.constantFrom(
+      "From",
+      "from",
+      "f",
+      "Via",
+      "v",
+      "Contact",
+      "m",
+      "Content-Type",
+      "c",
+      "X-A",
+      "x",
+      "",
+    );
+    const text = fc.constantFrom(
+      "a",
+      "a, b",
+      '"a, b" <sip:c@d>',
+      "",
+      " ",
+      "a\r\n b",
+      "a\nX-A: b",
+      "a\rX-A: c",
+      ":",
+    );
+    const end = fc.constantFrom("\r\n", "\r\n", "\r\n", "\n", "\r");
+    const block = fc.array(fc.tuple(name, text, end)).map((lines) =>
+      new TextEncoder().encode(lines.map(([key, value, stop]) => `${key}: ${value}${stop}`).join(""))
+    );
+    fc.assert(fc.property(block, fc.array(name), (bytes, names) => {
+      const [searched, listed] = [headerMapFrom(bytes), headerMapFrom(bytes)];
+      assertEquals(listed.size, [...listed].length);
+      for (const one of names) {
+        assertEquals(searched.text(one), listed.text(one));
+        assertEquals(String(searched.get(one)), String(listed.get(one)));
+      }
+      assertEquals(String(searched), String(listed));
+    }));
+  });
+
   it("HeaderMap takes time in proportion to the block", () => {
     const start = performance.now();
     for (const piece of ['"', "<", ",", ";a", '"\\', "<>", " ", ";=", "\r\n ", "\r\n", "(", "\\", ';a="']) {

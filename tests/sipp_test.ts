@@ -2,10 +2,21 @@
 import { after, before, describe, it } from "node:test";
 import { assertEquals } from "@std/assert";
 import { openedLibrary } from "../ffi/library.ts";
-import { Engine, type Invitation, NotificationCenter } from "../mod.ts";
+import {
+  ContactHeader,
+  Credentials,
+  Engine,
+  FromHeader,
+  type Invitation,
+  NotificationCenter,
+  Registration,
+  RouteHeader,
+  SIPURI,
+} from "../mod.ts";
 import { callPort, Calls } from "./support/calls.ts";
 import { every } from "./support/every.ts";
 import { Sipp, skipWithoutSipp } from "./support/sipp.ts";
+import { Told } from "./support/told.ts";
 
 const count = 200;
 const patient = { timeout: 60_000 };
@@ -44,5 +55,37 @@ describe("Invitation and SIPp", { skip: skipWithoutSipp }, () => {
     await calls.until(() => calls.disconnected.size === count);
     assertEquals(calls.connected, new Set(placed));
     for (const call of placed) assertEquals([call.direction, call.state], ["outgoing", "disconnected"]);
+  });
+});
+
+describe("Registration and SIPp", { skip: skipWithoutSipp }, () => {
+  const engine = new Engine();
+
+  before(() => engine.start({ ipAddress: "127.0.0.1", udpPort: 0, tcpPort: null }));
+  after(async () => {
+    await engine.stop();
+    assertEquals(openedLibrary()?.sc_live_objects(), 0);
+  });
+
+  it("Registration.register(): 200 at once, each challenged and taken", patient, async () => {
+    await using sipp = await Sipp.start({ scenario: "registrar", count });
+    using told = new Told("SIPRegistrationDidSucceed", "SIPRegistrationDidFail");
+    const route = RouteHeader.to({ address: "127.0.0.1", port: sipp.port });
+    const credentials = new Credentials("alice", "wonderland", { realm: "test.local" });
+    const registrations = Array.from({ length: count }, (_, index) => {
+      const uri = new SIPURI({ user: `user${index}`, host: "test.local" });
+      const registration = new Registration(new FromHeader(uri), { credentials });
+      registration.register(new ContactHeader(engine.contactUri(route, { user: uri.user })), route);
+      return registration;
+    });
+    await told.until("SIPRegistrationDidSucceed", count, 20_000);
+    assertEquals(told.of("SIPRegistrationDidFail"), []);
+    const { successful, failed } = await sipp.finish();
+    assertEquals({ successful, failed }, { successful: count, failed: 0 });
+    assertEquals(
+      new Set(told.of("SIPRegistrationDidSucceed").map(({ sender }) => sender)),
+      new Set(registrations),
+    );
+    assertEquals(registrations.every(({ expiresIn }) => expiresIn > 30 && expiresIn <= 60), true);
   });
 });

@@ -23,34 +23,13 @@ import {
 } from "../mod.ts";
 import { writeWav } from "../scripts/wav.ts";
 import { silentSdp } from "./support/calls.ts";
+import { Dice } from "./support/dice.ts";
 import { startEngine, stopEngine } from "./support/engine_fixture.ts";
 import { Peer } from "./support/peer.ts";
 import { callFromPeer } from "./support/peer_calls.ts";
 import { header, tagOf } from "./support/sip_text.ts";
 import { SoundPath } from "./support/sound_path.ts";
 import { until } from "./support/until.ts";
-
-/** Numbers that look random and are the same in every run (xorshift). */
-class Dice {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = seed;
-  }
-
-  /** 0 to count - 1. */
-  throw(count: number): number {
-    this.#state ^= this.#state << 13;
-    this.#state ^= this.#state >>> 17;
-    this.#state ^= this.#state << 5;
-    return (this.#state >>> 0) % count;
-  }
-
-  /** True in that many of a hundred cases. */
-  percent(chance: number): boolean {
-    return this.throw(100) < chance;
-  }
-}
 
 /** Both ends of many calls of one engine to itself, each doing something at some moment. Ends by `using`. */
 class Crowd implements Disposable {

@@ -2,6 +2,7 @@
 import { audioMixer } from "./audio_mixer.ts";
 import { audioTransport } from "./audio_transport.ts";
 import { bell } from "./bell.ts";
+import { devices } from "./devices.ts";
 import { engine } from "./engine.ts";
 import { events } from "./events.ts";
 import { incomingRequest } from "./incoming_request.ts";
@@ -9,6 +10,7 @@ import { invitation } from "./invitation.ts";
 import { library } from "./library.ts";
 import { log } from "./log.ts";
 import { recordingWaveFile } from "./recording_wave_file.ts";
+import { request } from "./request.ts";
 import { rtpTransport } from "./rtp_transport.ts";
 import { subscription } from "./subscription.ts";
 import { transports } from "./transports.ts";
@@ -20,12 +22,14 @@ type Table =
   & typeof bell
   & typeof log
   & typeof engine
+  & typeof devices
   & typeof transports
   & typeof events
   & typeof incomingRequest
   & typeof invitation
   & typeof subscription
   & typeof audioMixer
+  & typeof request
   & typeof rtpTransport
   & typeof audioTransport
   & typeof waveFile
@@ -38,12 +42,14 @@ export const table: Table = {
   ...bell,
   ...log,
   ...engine,
+  ...devices,
   ...transports,
   ...events,
   ...incomingRequest,
   ...invitation,
   ...subscription,
   ...audioMixer,
+  ...request,
   ...rtpTransport,
   ...audioTransport,
   ...waveFile,

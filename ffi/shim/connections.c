@@ -56,10 +56,22 @@ static bool forget(const pjsip_transport *tp)
     return self != NULL;
 }
 
+static void print_local(const pjsip_transport *tp, char local[SC_CONNECTION_SIZE])
+{
+    pj_addr_str_print(&tp->local_name.host, tp->local_name.port, local, SC_CONNECTION_SIZE, 1);
+}
+
+void sc_connection_print(const pjsip_transport *tp, char local[SC_CONNECTION_SIZE])
+{
+    local[0] = '\0';
+    if (tp->flag & PJSIP_TRANSPORT_RELIABLE)
+        print_local(tp, local);
+}
+
 static void write_ends(sc_record *record, const pjsip_transport *tp, char local[], char remote[])
 {
-    pj_addr_str_print(&tp->local_name.host, tp->local_name.port, local, PJ_INET6_ADDRSTRLEN + 10, 1);
-    pj_sockaddr_print(&tp->key.rem_addr, remote, PJ_INET6_ADDRSTRLEN + 10, 3);
+    print_local(tp, local);
+    pj_sockaddr_print(&tp->key.rem_addr, remote, SC_CONNECTION_SIZE, 3);
     sc_record_text(record, tp->type_name);
     sc_record_text(record, local);
     sc_record_text(record, remote);
@@ -67,7 +79,7 @@ static void write_ends(sc_record *record, const pjsip_transport *tp, char local[
 
 static void record_connection(const pjsip_transport *tp, bool connected, const char *reason)
 {
-    char local[PJ_INET6_ADDRSTRLEN + 10], remote[PJ_INET6_ADDRSTRLEN + 10];
+    char local[SC_CONNECTION_SIZE], remote[SC_CONNECTION_SIZE];
     sc_record record;
 
     sc_record_init(&record, SC_RECORD_TRANSPORT, 0);
@@ -80,7 +92,7 @@ static void record_connection(const pjsip_transport *tp, bool connected, const c
 static void record_certificate(const pjsip_transport *tp, const pj_ssl_sock_info *info, unsigned verify_status,
                                bool refused, const char *errors)
 {
-    char local[PJ_INET6_ADDRSTRLEN + 10], remote[PJ_INET6_ADDRSTRLEN + 10];
+    char local[SC_CONNECTION_SIZE], remote[SC_CONNECTION_SIZE];
     const char *cipher = pj_ssl_cipher_name(info->cipher);
     sc_record record;
 

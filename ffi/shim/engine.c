@@ -249,6 +249,7 @@ static void end_all(void)
                   { SC_KIND_SUBSCRIPTION, sc_subscriber_abandon },
                   { SC_KIND_REFERRAL, sc_subscriber_abandon },
                   { SC_KIND_INCOMING_REQUEST, NULL },
+                  { SC_KIND_REQUEST, NULL },
                   { SC_KIND_AUDIO_TRANSPORT, NULL },
                   { SC_KIND_WAVE_FILE, NULL },
                   { SC_KIND_RECORDING_WAVE_FILE, NULL },
@@ -260,8 +261,9 @@ static void end_all(void)
     /* Children before parents; the mixers' clock goes on until the last port has left its bridge. */
     for (i = 0; i < PJ_ARRAY_SIZE(order); i++) {
         sc_object *object;
+        size_t from = 0;
 
-        while ((object = sc_object_any(order[i].kind))) {
+        while ((object = sc_object_any(order[i].kind, &from))) {
             if (order[i].abandon)
                 order[i].abandon(object);
             sc_object_remove(object);
@@ -269,6 +271,7 @@ static void end_all(void)
         }
     }
     sc_clock_stop();
+    sc_devices_end();
     tear_down();
 }
 
@@ -357,6 +360,7 @@ int32_t sc_engine_start(sc_bytes args, uint32_t size)
     STEP("initialise dialogs", pjsip_ua_init_module(sc_engine.endpt, &ua));
     STEP("register the forks", register_module(&sc_fork_module));
     STEP("register the core", register_module(&sc_core_module));
+    STEP("register the requests", register_module(&sc_request_module));
     STEP("register the credentials", register_module(&sc_credentials_module));
     STEP("initialise 100rel", pjsip_100rel_init_module(sc_engine.endpt));
     STEP("initialise invitations", sc_invitation_init());

@@ -23,6 +23,10 @@ void sc_thread_register(void);
 /* What the system calls the calling thread, which is one of ours: at most 15 characters. */
 void sc_thread_name(const char *name);
 
+/* For pthread_cond_timedwait(): a condition, and so many ms from now, whatever happens to the time of day. */
+void sc_cond_init(pthread_cond_t *cond);
+struct timespec sc_from_now(unsigned ms);
+
 /* Every entry that touches a pj object stands between these two: false when the engine does not run. */
 bool sc_enter(void);
 void sc_leave(void);
@@ -39,6 +43,7 @@ bool sc_should_fail(void);
 typedef enum {
     SC_KIND_INVITATION = 1,
     SC_KIND_INCOMING_REQUEST,
+    SC_KIND_REQUEST,
     SC_KIND_SUBSCRIPTION,
     SC_KIND_INCOMING_SUBSCRIPTION,
     SC_KIND_REFERRAL,
@@ -67,8 +72,8 @@ void sc_object_ref(void *object);
 void sc_object_put(void *object);
 /* Takes the object out of the table (true for the first caller only) and gives back the table's reference. */
 bool sc_object_remove(void *object);
-/* Some object of this kind with a reference of the caller's, or NULL when there is none left. */
-void *sc_object_any(sc_kind kind);
+/* Some object of this kind with a reference of the caller's, or NULL. `from`: where the last one was; 0 at first. */
+void *sc_object_any(sc_kind kind, size_t *from);
 unsigned sc_object_count(void);
 
 /* ---- wire.c: records up, argument blocks down ------------------------------------------------------------------ */
@@ -237,10 +242,15 @@ void sc_listener_release(sc_listener *listener);
 
 /* ---- connections.c ------------------------------------------------------------------------------------------------ */
 
+/* The longest "[address]:port", with its NUL. */
+#define SC_CONNECTION_SIZE (PJ_INET6_ADDRSTRLEN + 10)
+
 void sc_connections_init(void);
 void sc_connections_clear(void);
 /* What was made under old TLS options carries no new request. */
 void sc_connections_renew_tls(void);
+/* Our end of a connection, as its records have it; empty for what is none. */
+void sc_connection_print(const pjsip_transport *tp, char local[SC_CONNECTION_SIZE]);
 
 /* ---- tls.c --------------------------------------------------------------------------------------------------------- */
 
@@ -327,6 +337,10 @@ pj_str_t sc_dialog_contact(pjsip_rx_data *rdata);
 /* pjsip puts it into the answers that carry one (1xx, 2xx, 3xx, 485), and into what follows in the dialog. */
 pj_status_t sc_dialog_set_contact(pjsip_dialog *dlg, const pj_str_t *contact);
 
+/* ---- request.c --------------------------------------------------------------------------------------------------- */
+
+extern pjsip_module sc_request_module;
+
 /* ---- fork.c ------------------------------------------------------------------------------------------------------ */
 
 extern pjsip_module sc_fork_module;
@@ -374,6 +388,74 @@ void sc_clock_remove(sc_clock_client *client);
  */
 void sc_clock_hold(void);
 void sc_clock_go_on(void);
+
+/* ---- alsa.c: libasound, if this machine has it ----------------------------------------------------------------------- */
+
+bool sc_alsa_load(void);
+/* Reads the configuration anew and calls `each` for every device that can be opened; which takes that long. */
+void sc_alsa_each(void (*each)(void *arg, const char *name, bool input, bool output), void *arg);
+/* A hash of what the configuration says of a device. */
+uint32_t sc_alsa_definition(const char *name, bool input);
+/* In one direction, which `param` says; not for two threads at once. */
+pj_status_t sc_alsa_open(const char *name, pjmedia_aud_param *param, pjmedia_aud_rec_cb captured,
+                         pjmedia_aud_play_cb play, void *arg, pjmedia_aud_stream **stream);
+/* When the last stream is closed. */
+void sc_alsa_end(void);
+
+/* ---- devices.c -------------------------------------------------------------------------------------------------------- */
+
+/* Joins its thread. */
+void sc_devices_end(void);
+
+/* ---- echo_canceller.c ------------------------------------------------------------------------------------------------- */
+
+typedef struct sc_echo_canceller sc_echo_canceller;
+
+/* `tail` and `latency`, that of the loudspeaker, in ms. NULL: no memory. */
+sc_echo_canceller *sc_echo_canceller_create(pj_pool_t *pool, unsigned rate, unsigned tail, unsigned latency);
+
+typedef struct {
+    pthread_mutex_t mutex;
+    sc_echo_canceller *canceller; /* NULL: off */
+} sc_echo;
+
+void sc_echo_init(sc_echo *echo);
+void sc_echo_destroy(sc_echo *echo);
+/* Takes the canceller over and destroys the one before. */
+void sc_echo_set(sc_echo *echo, sc_echo_canceller *canceller);
+/* A frame goes to the loudspeaker. */
+void sc_echo_played(sc_echo *echo, const int16_t *samples);
+/* A frame has come from the microphone; its echo is taken out. */
+void sc_echo_captured(sc_echo *echo, int16_t *samples);
+
+/* ---- sound_device.c --------------------------------------------------------------------------------------------------- */
+
+/* Longer names, with their NUL, are nobody's. */
+#define SC_DEVICE_NAME_SIZE 256
+/* ALSA converts from and to no lower rate. */
+#define SC_SOUND_DEVICE_MIN_RATE 4000
+
+typedef struct sc_sound_device sc_sound_device;
+
+typedef struct {
+    uint64_t mixer; /* who hears that it is lost */
+    unsigned rate;
+    pjmedia_port *master; /* gets what an input has heard */
+    sc_echo *echo;
+} sc_sound_device_owner;
+
+/* PJMEDIA_DIR_CAPTURE or PJMEDIA_DIR_PLAYBACK. It runs from now on, or is only opened to see whether it can be. */
+pj_status_t sc_sound_device_open(const char *name, pjmedia_dir direction, bool run, const sc_sound_device_owner *owner,
+                                 sc_sound_device **device);
+/* Waits for its thread: for a frame at most. NULL: nothing. */
+void sc_sound_device_close(sc_sound_device *device);
+/* False for NULL, and when it has failed. */
+bool sc_sound_device_is_alive(sc_sound_device *device);
+/* How long an output takes to play what it gets, in ms. */
+unsigned sc_sound_device_latency(sc_sound_device *device);
+/* Once each tick: for an output with the frame of it, for an input without. */
+void sc_sound_device_play(sc_sound_device *device, int16_t *samples);
+void sc_sound_device_tick(sc_sound_device *device);
 
 /* ---- audio_mixer.c ------------------------------------------------------------------------------------------------ */
 

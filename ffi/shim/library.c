@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "internal.h"
 #include "library.h"
@@ -103,7 +104,8 @@ double sc_pool_bytes(void)
 /* By the names that sc_thread_name() and pj_thread_create() give: the runtime has threads of its own beside them. */
 static bool is_ours(const char *task)
 {
-    static const char *const names[] = { "sc-sip", "sc-clock", "sc-bell", "media", "ev_thread" };
+    static const char *const names[] = { "sc-sip",    "sc-clock",        "sc-bell",        "media",
+                                         "ev_thread", "sc-devices", "alsasound_playb", "alsasound_captu" };
     char path[64], name[32] = "";
     unsigned i;
     FILE *file;
@@ -147,6 +149,36 @@ void sc_thread_name(const char *name)
 #else
     PJ_UNUSED_ARG(name);
 #endif
+}
+
+/* A Mac's conditions know the time of day only. */
+#ifdef __APPLE__
+#define COND_CLOCK CLOCK_REALTIME
+#else
+#define COND_CLOCK CLOCK_MONOTONIC
+#endif
+
+void sc_cond_init(pthread_cond_t *cond)
+{
+    pthread_condattr_t attributes;
+
+    pthread_condattr_init(&attributes);
+#ifndef __APPLE__
+    pthread_condattr_setclock(&attributes, COND_CLOCK);
+#endif
+    pthread_cond_init(cond, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+struct timespec sc_from_now(unsigned ms)
+{
+    struct timespec until;
+
+    clock_gettime(COND_CLOCK, &until);
+    until.tv_nsec += (long)(ms % 1000) * 1000000;
+    until.tv_sec += (time_t)(ms / 1000) + until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    return until;
 }
 
 void sc_fail_after(uint32_t n)

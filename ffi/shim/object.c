@@ -137,16 +137,18 @@ bool sc_object_remove(void *object)
     return found;
 }
 
-void *sc_object_any(sc_kind kind)
+void *sc_object_any(sc_kind kind, size_t *from)
 {
     sc_object *object = NULL;
-    size_t i;
 
     pthread_mutex_lock(&table.mutex);
-    for (i = 0; i < table.capacity && !object; i++) {
-        object = table.buckets[i];
+    while (*from < table.capacity) {
+        object = table.buckets[*from];
         while (object && object->kind != kind)
             object = object->next;
+        if (object)
+            break;
+        ++*from;
     }
     if (object)
         sc_object_ref(object);

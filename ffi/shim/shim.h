@@ -14,7 +14,7 @@
 #define SC_API __attribute__((visibility("default")))
 
 /* Raised whenever a row, a record or an argument block changes its form. */
-#define SC_ABI 4
+#define SC_ABI 6
 
 /* A NUL-terminated UTF-8 string, valid during the call. */
 typedef const char *sc_text;
@@ -29,6 +29,7 @@ typedef int32_t *sc_status;
 typedef double sc_serial;
 typedef sc_serial sc_invitation;
 typedef sc_serial sc_incoming_request;
+typedef sc_serial sc_request;
 typedef sc_serial sc_subscription;
 typedef sc_serial sc_audio_mixer;
 typedef sc_serial sc_rtp_transport;
@@ -54,8 +55,10 @@ enum sc_record_kind {
     SC_RECORD_CERTIFICATE = 6,
     SC_RECORD_MESSAGE = 7,
     SC_RECORD_OVERLOAD = 8,
+    SC_RECORD_DEVICES = 12,
     SC_RECORD_INCOMING_REQUEST = 16,
     SC_RECORD_INCOMING_REQUEST_EXPIRED = 17,
+    SC_RECORD_REQUEST_RESPONSE = 24,
     SC_RECORD_INVITATION_INCOMING = 32,
     SC_RECORD_INVITATION_STATE = 33,
     SC_RECORD_INVITATION_ENDING = 34,
@@ -63,10 +66,11 @@ enum sc_record_kind {
     SC_RECORD_INVITATION_SDP = 36,
     SC_RECORD_AUDIO_TRANSPORT_DTMF = 48,
     SC_RECORD_WAVE_FILE_END = 64,
-    SC_RECORD_SUBSCRIPTION_STATE = 80,
-    SC_RECORD_SUBSCRIPTION_ACCEPTED = 81,
-    SC_RECORD_SUBSCRIPTION_NOTIFY = 82,
-    SC_RECORD_SUBSCRIPTION_ENDING = 83
+    SC_RECORD_AUDIO_MIXER_DEVICE_LOST = 80,
+    SC_RECORD_SUBSCRIPTION_STATE = 88,
+    SC_RECORD_SUBSCRIPTION_ACCEPTED = 89,
+    SC_RECORD_SUBSCRIPTION_NOTIFY = 90,
+    SC_RECORD_SUBSCRIPTION_ENDING = 91
 };
 
 #endif

@@ -256,11 +256,16 @@ pj_status_t sc_transports_set_tls(int port)
 
 pj_status_t sc_transports_init(int af, const pj_str_t *address)
 {
+    pj_sockaddr any;
+
     if (address->slen >= (pj_ssize_t)sizeof(bound_address))
         return SC_EARGS;
     family = af;
     memcpy(bound_address, address->ptr, (size_t)address->slen);
     bound_address[address->slen] = '\0';
+    /* PJSIP would put 0.0.0.0 or :: into the Via. */
+    if (address->slen && pj_sockaddr_init(af, &any, address, 0) == PJ_SUCCESS && !pj_sockaddr_has_addr(&any))
+        bound_address[0] = '\0';
     return PJ_SUCCESS;
 }
 

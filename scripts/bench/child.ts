@@ -17,9 +17,15 @@ export class Child {
   readonly #listeners = new Set<(line: string) => void>();
 
   /** Starts `command`; `name` is what error messages call it. Its stdin stays open until `stop()`. */
-  constructor(name: string, command: string, args: readonly string[], env: Record<string, string> = {}) {
+  constructor(
+    name: string,
+    command: string,
+    args: readonly string[],
+    env: Record<string, string> = {},
+    cwd?: string,
+  ) {
     this.#name = name;
-    const child = spawn(command, [...args], { stdio: "pipe", env: { ...process.env, ...env } });
+    const child = spawn(command, [...args], { stdio: "pipe", env: { ...process.env, ...env }, cwd });
     this.#process = child;
     running.add(this);
     // A child that ends early makes the next write fail; that it ended is reported by `ended`.

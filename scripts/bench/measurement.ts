@@ -8,6 +8,8 @@ export interface Measurement {
   lost: number;
   /** Requests that the client had to repeat; null: it does not count them. */
   resent: number | null;
+  /** Of 100 answers 99 came within so many ms, as fine as SIPp's clock of 1 ms; null: not counted. */
+  p99: number | null;
   /** Answered per second. */
   rate: number;
   /** The server's CPU time in µs per request, all threads. */

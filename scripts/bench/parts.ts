@@ -10,7 +10,7 @@ import { driveSipp, warmUp } from "./sipp.ts";
 export interface Part {
   readonly name: PartName;
   readonly title: string;
-  readonly method: "OPTIONS" | "INVITE";
+  readonly method: "OPTIONS" | "INVITE" | "MESSAGE";
   /** Requests or calls of a run. */
   readonly count: number;
   /** Per second, for the open loop; null: lock-step. */
@@ -32,6 +32,7 @@ const openLoopSeconds = 3;
 const warmUpLoads = {
   OPTIONS: { count: 12_000, rate: 4_000 },
   INVITE: { count: 3_000, rate: 1_000 },
+  MESSAGE: { count: 6_000, rate: 2_000 },
 } as const;
 
 /** The parts that the options ask for, with their loads. */
@@ -67,6 +68,14 @@ export function planParts({ parts, quick }: BenchOptions): Part[] {
       rate,
     });
   }
+  const messages = 2_000 * (quick ? 1 : openLoopSeconds);
+  all.push({
+    name: "message",
+    title: `MESSAGE of 1 kB open loop: ${number(messages)} requests from SIPp at 2,000 a second`,
+    method: "MESSAGE",
+    count: messages,
+    rate: 2_000,
+  });
   return all.filter(({ name }) => parts.includes(name));
 }
 
@@ -74,10 +83,12 @@ export function planParts({ parts, quick }: BenchOptions): Part[] {
 export async function measure(part: Part, recipe: ServerRecipe, clients: Clients): Promise<Measurement> {
   const { child, port } = await startServer(recipe);
   try {
-    const user = recipe.users[part.method];
-    await warmUp({ program: clients.sipp, user, port, ...warmUpLoads[part.method] }, part.method);
-    if (part.rate !== null) {
+    const { method } = part;
+    const user = recipe.users[method];
+    await warmUp({ program: clients.sipp, user, port, ...warmUpLoads[method] }, method);
+    if (part.rate !== null && method !== "INVITE") {
       return await driveSipp({
+        method,
         program: clients.sipp,
         user,
         port,
@@ -89,7 +100,7 @@ export async function measure(part: Part, recipe: ServerRecipe, clients: Clients
     return await drivePjsipPerf({
       program: clients.pjsipPerf,
       uri: `sip:${user}@127.0.0.1:${port}`,
-      method: part.method,
+      method,
       count: part.count,
       serverPid: child.pid,
     });

@@ -23,7 +23,7 @@ export async function drivePjsipPerf(
   { program, uri, method, count, serverPid }: {
     program: string;
     uri: string;
-    method: "OPTIONS" | "INVITE";
+    method: "OPTIONS" | "INVITE" | "MESSAGE";
     count: number;
     serverPid: number;
   },
@@ -53,6 +53,7 @@ export async function drivePjsipPerf(
       requests: count,
       lost: count - answered,
       resent: null,
+      p99: null,
       rate: answered / (report.answerMs / 1000),
       cpu: cpuBetween(before, late ? after : settled) / count,
       rss: after.rss,

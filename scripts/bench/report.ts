@@ -22,6 +22,7 @@ export interface Summary {
   cpuToC: number | null;
   lost: number;
   resent: number | null;
+  p99: number | null;
 }
 
 /** The middle value, or the mean of the two in the middle. @throws RangeError for no values. */
@@ -44,6 +45,7 @@ export function summarise(all: readonly Series[]): Summary[] {
       return ratios.length > 0 ? median(ratios) : null;
     };
     const sum = (values: number[]): number => values.reduce((a, b) => a + b, 0);
+    const p99 = rounds.map((round) => round.p99).filter((value) => value !== null);
     const resent = rounds.map((round) => round.resent).filter((value) => value !== null);
     return {
       server,
@@ -55,6 +57,7 @@ export function summarise(all: readonly Series[]): Summary[] {
       cpuToC: toC((one) => one.cpu),
       lost: sum(rounds.map((round) => round.lost)),
       resent: resent.length > 0 ? sum(resent) : null,
+      p99: p99.length > 0 ? median(p99) : null,
     };
   });
 }
@@ -63,7 +66,7 @@ export function summarise(all: readonly Series[]): Summary[] {
 export function formatTable(title: string, summaries: readonly Summary[]): string {
   const ratio = (value: number | null): string => value === null ? "-" : value.toFixed(2);
   return `${title}\n` + alignColumns([
-    ["server", "rate/s", "CPU µs each", "RSS MiB", "rate / C", "CPU / C", "lost", "resent"],
+    ["server", "rate/s", "CPU µs each", "RSS MiB", "rate / C", "CPU / C", "lost", "resent", "p99 ms"],
     ...summaries.map((one) => [
       one.label,
       one.rate.toFixed(0),
@@ -73,6 +76,7 @@ export function formatTable(title: string, summaries: readonly Summary[]): strin
       ratio(one.cpuToC),
       String(one.lost),
       one.resent === null ? "-" : String(one.resent),
+      one.p99 === null ? "-" : String(one.p99),
     ]),
   ]);
 }

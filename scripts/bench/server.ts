@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /**
- * sipcore as the server that is measured, on the runtime that runs this file: answers OPTIONS and INVITE with 200,
+ * sipcore as the server that is measured, on the runtime that runs this file: answers OPTIONS, MESSAGE and INVITE with 200,
  * an INVITE with an SDP made to fit the offer. Nothing but the public API. The argument is the UDP port.
  */
 import process from "node:process";
@@ -22,7 +22,13 @@ const codecs = ["0", "8", "9", "3"];
 const engine = new Engine();
 const center = new NotificationCenter();
 
-center.addObserver((n) => n.sender.answer(200), { name: "SIPIncomingRequestGotRequest" });
+/** Read, so that it is not only passed over. */
+let characters = 0;
+
+center.addObserver(({ sender, data }) => {
+  if (data.method === "MESSAGE") characters += String(data.body).length;
+  sender.answer(200);
+}, { name: "SIPIncomingRequestGotRequest" });
 center.addObserver((n) => {
   if (n.data.state !== "incoming" || n.data.prevState === "incoming") return;
   const offer = n.sender.sdp.proposedRemote;
@@ -62,8 +68,9 @@ await engine.start({
   udpPort: Number(process.argv[2]),
   tcpPort: null,
   logLevel: 0,
-  incomingRequests: ["OPTIONS"],
+  incomingRequests: ["OPTIONS", "MESSAGE"],
 });
 process.on("SIGTERM", stop);
 process.stdin.on("end", stop).resume();
+process.on("exit", () => console.log(`read ${characters} characters`));
 console.log(`ready ${engine.udpPort}`);

@@ -20,7 +20,7 @@ export interface ServerRecipe {
   /** What the table calls it, with versions. */
   readonly label: string;
   /** pjsip-perf's server tells by the user part of the URI what is wanted of it; the others do not care. */
-  readonly users: { readonly OPTIONS: string; readonly INVITE: string };
+  readonly users: { readonly OPTIONS: string; readonly INVITE: string; readonly MESSAGE: string };
   readonly command: string;
   readonly args: (port: number) => string[];
   /** The line that it prints when it listens. */
@@ -55,7 +55,7 @@ const recipes: Record<ServerName, (pjsipPerf: string) => Promise<ServerRecipe>> 
   c: async (pjsipPerf) => ({
     name: "c",
     label: `pjsip-perf ${await pjsipVersion(pjsipPerf)} (C)`,
-    users: { OPTIONS: "1", INVITE: "2" },
+    users: { OPTIONS: "1", INVITE: "2", MESSAGE: "1" },
     command: pjsipPerf,
     args: (port) => [`--local-port=${port}`, "--real-sdp"],
     ready: /^Press <ENTER> to quit/,
@@ -70,7 +70,7 @@ const recipes: Record<ServerName, (pjsipPerf: string) => Promise<ServerRecipe>> 
     return {
       name: "sip",
       label: `npm sip ${version}, ${node ? "Node" : "Bun"} ${await runtimeVersion(command)}`,
-      users: { OPTIONS: "bench", INVITE: "bench" },
+      users: { OPTIONS: "bench", INVITE: "bench", MESSAGE: "bench" },
       command,
       args: (port) => [sipServer, String(port)],
       ready: /^ready \d+/,
@@ -87,7 +87,7 @@ async function sipcore(
   return {
     name,
     label: `sipcore, ${runtime} ${await runtimeVersion(command)}`,
-    users: { OPTIONS: "bench", INVITE: "bench" },
+    users: { OPTIONS: "bench", INVITE: "bench", MESSAGE: "bench" },
     command,
     args: (port) => [...before, sipcoreServer, String(port)],
     ready: /^ready \d+/,

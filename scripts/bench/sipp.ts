@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /** SIPp as client: open loop, it sends at a given rate whether or not answers come. */
 import { mkdtempSync, rmSync } from "node:fs";
-import { readFile, rm } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -11,7 +11,10 @@ import { Child } from "./child.ts";
 import type { Measurement } from "./measurement.ts";
 import { cpuBetween, readUsage } from "./usage.ts";
 
-const optionsScenario = fileURLToPath(new URL("./options.xml", import.meta.url));
+const scenarios = {
+  OPTIONS: fileURLToPath(new URL("./options.xml", import.meta.url)),
+  MESSAGE: fileURLToPath(new URL("./message.xml", import.meta.url)),
+} as const;
 
 /**
  * The path of SIPp, which is installed first when it is missing and that is possible.
@@ -84,15 +87,24 @@ interface Load {
   rate: number;
 }
 
-/** Sends OPTIONS at `rate` and measures the server process meanwhile. */
-export async function driveSipp(load: Load & { serverPid: number }): Promise<Measurement> {
+/** Sends requests at `rate` and measures the server process meanwhile. */
+export async function driveSipp(
+  load: Load & { serverPid: number; method: keyof typeof scenarios },
+): Promise<Measurement> {
   const before = await readUsage(load.serverPid);
-  const result = await run(load, ["-sf", optionsScenario]);
+  const result = await run(load, [
+    "-sf",
+    scenarios[load.method],
+    "-trace_rtt",
+    "-rtt_freq",
+    String(load.count),
+  ]);
   const after = await readUsage(load.serverPid);
   return {
     requests: load.count,
     lost: load.count - result.successful,
     resent: result.resent,
+    p99: await takePercentile(99),
     rate: result.successful / result.elapsed,
     cpu: cpuBetween(before, after) / load.count,
     rss: after.rss,
@@ -100,22 +112,47 @@ export async function driveSipp(load: Load & { serverPid: number }): Promise<Mea
 }
 
 /** Lets a server see some load of the kind that follows, so that compilers and pools are past their start. */
-export async function warmUp(load: Load, method: "OPTIONS" | "INVITE"): Promise<void> {
-  await run(load, method === "INVITE" ? ["-sn", "uac", "-d", "0"] : ["-sf", optionsScenario]);
+export async function warmUp(load: Load, method: "INVITE" | keyof typeof scenarios): Promise<void> {
+  await run(load, method === "INVITE" ? ["-sn", "uac", "-d", "0"] : ["-sf", scenarios[method]]);
+}
+
+/** Reads the times that SIPp has written, and removes their file; null when it has written none. */
+async function takePercentile(percent: number): Promise<number | null> {
+  const name = (await readdir(scratchFolder())).find((one) => one.endsWith("_rtt.csv"));
+  if (name === undefined) return null;
+  const file = join(scratchFolder(), name);
+  const times = parseSippTimes(await readFile(file, "utf8"));
+  await rm(file);
+  return times[Math.ceil(times.length * percent / 100) - 1] ?? null;
+}
+
+/** The response times in ms of a file of -trace_rtt, in order of size. */
+export function parseSippTimes(text: string): number[] {
+  const times = text.split("\n").slice(1).flatMap((line) => {
+    const time = line.split(";")[1];
+    return time === undefined ? [] : [Number(time)];
+  });
+  return times.sort((a, b) => a - b);
 }
 
 async function run(load: Load, scenario: readonly string[]): Promise<SippStatistics> {
   const file = join(scratchFolder(), "statistics.csv");
   await rm(file, { force: true });
   const seconds = Math.ceil(load.count / load.rate) + 15;
-  const client = new Child("The client SIPp", load.program, [
-    `127.0.0.1:${load.port}`,
-    ...scenario,
-    ...["-s", load.user, "-i", "127.0.0.1", "-ci", "127.0.0.1", "-bind_local"],
-    ...["-m", String(load.count), "-r", String(load.rate), "-rp", "1000", "-l", String(load.count)],
-    ...["-trace_stat", "-stf", file, "-fd", "1", "-nostdin", "-deadcall_wait", "0"],
-    ...["-timeout", `${seconds}s`, "-timeout_error"],
-  ]);
+  const client = new Child(
+    "The client SIPp",
+    load.program,
+    [
+      `127.0.0.1:${load.port}`,
+      ...scenario,
+      ...["-s", load.user, "-i", "127.0.0.1", "-ci", "127.0.0.1", "-bind_local"],
+      ...["-m", String(load.count), "-r", String(load.rate), "-rp", "1000", "-l", String(load.count)],
+      ...["-trace_stat", "-stf", file, "-fd", "1", "-nostdin", "-deadcall_wait", "0"],
+      ...["-timeout", `${seconds}s`, "-timeout_error"],
+    ],
+    {},
+    scratchFolder(),
+  ); // where it writes its times
   try {
     const code = await client.end((seconds + 10) * 1000);
     // 1: some calls failed, which the statistics tell; -timeout_error and everything else is trouble.

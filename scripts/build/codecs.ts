@@ -21,8 +21,11 @@ const LIBTOOL = ["--disable-shared", "--enable-static", "--with-pic", "--disable
 /** The codecs are older than the C that newer compilers take by default. */
 const STANDARD = "-std=gnu17";
 
+/** Speex writes on stderr otherwise: of a packet that is broken, of an echo that its canceller gave up on. */
+const SILENT = "-DDISABLE_WARNINGS -DDISABLE_NOTIFICATIONS";
+
 /** The switches that make a codec what it is, for its key. */
-export const CODEC_RECIPE: string = JSON.stringify([CONFIGURE, LIBTOOL, STANDARD]);
+export const CODEC_RECIPE: string = JSON.stringify([CONFIGURE, LIBTOOL, STANDARD, SILENT]);
 
 /** Builds the codecs as position-independent static libraries; returns the folder with include/ and lib/. */
 export async function buildCodecs(
@@ -70,7 +73,7 @@ async function buildCodec(
     `--libdir=${join(prefix, "lib")}`,
     ...(name === "srtp2" ? [] : LIBTOOL),
     ...(CONFIGURE[name] ?? []),
-    `CFLAGS=${STANDARD} ${cflags}`,
+    `CFLAGS=${STANDARD} ${cflags} ${name.startsWith("speex") ? SILENT : ""}`,
   ];
   await report.run({ what: `Configuring ${name}`, cwd, args: configure });
   await report.run({ what: `Building ${name}`, cwd, args: ["make", `-j${jobs}`, ...target] });

@@ -1,13 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from "node:fs";
 import { delimiter, join } from "node:path";
 import process from "node:process";
 import { BuildFailure } from "./failure.ts";
 import type { Extra } from "./options.ts";
 import type { Report } from "./report.ts";
 
-const PACKAGES = ["build-essential", "pkg-config", "libssl-dev", "libgsm1-dev"];
+const PACKAGES = ["build-essential", "pkg-config", "libssl-dev", "libasound2-dev", "libgsm1-dev"];
 
 const EXTRA_PACKAGES: Record<Extra, readonly string[]> = {
   amr: ["libopencore-amrnb-dev", "libopencore-amrwb-dev", "libvo-amrwbenc-dev"],
@@ -28,6 +36,13 @@ export function inPath(program: string): string | undefined {
     }
   }
   return undefined;
+}
+
+/** Whether the system has a shared library of this name. */
+export function hasLibrary(name: string): boolean {
+  const folders = ["/usr/lib", "/usr/lib64"].filter((folder) => existsSync(folder));
+  const inner = folders.flatMap((folder) => readdirSync(folder).map((each) => join(folder, each)));
+  return [...folders, ...inner].some((folder) => existsSync(join(folder, name)));
 }
 
 /** Whether this machine has Debian's package tools. */

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/** The programs of others that some tests talk to. */
+/** The programs and libraries of others that some tests talk to. */
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { BuildFailure } from "../build/failure.ts";
-import { inPath, isDebian } from "../build/debian.ts";
+import { hasLibrary, inPath, isDebian } from "../build/debian.ts";
 import type { Report } from "../build/report.ts";
 
-/** Program and Debian packages. */
+/** Program or library, and Debian packages. */
 const peers: Readonly<Record<string, readonly string[]>> = {
   sipp: ["sip-tester"],
   baresip: ["baresip-core"],
@@ -15,6 +15,8 @@ const peers: Readonly<Record<string, readonly string[]>> = {
   kamailio: ["kamailio", "kamailio-tls-modules", "kamailio-presence-modules", "kamailio-sqlite-modules"],
   sqlite3: ["sqlite3"],
   turnserver: ["coturn"],
+  // The library's own package has another name in each release.
+  "libasound.so.2": ["libasound2-dev"],
 };
 
 /** Debian starts the servers among them, now and with the machine; nobody has asked for that. */
@@ -22,14 +24,14 @@ const services: Readonly<Record<string, string>> = { kamailio: "kamailio", turns
 
 /** Installs what is missing where that is possible, else says how; the tests that want it are skipped then. */
 export async function installPeers(report: Report): Promise<void> {
-  const missing = Object.keys(peers).filter((program) => inPath(program) === undefined);
+  const missing = Object.keys(peers).filter((name) => !isThere(name));
   if (missing.length === 0) return;
   const packages = missing.flatMap((program) => peers[program]!);
   const args = ["apt-get", "install", "-y", "--no-install-recommends", ...packages];
-  const programs = missing.join(", ");
-  if (!isDebian()) return report.note(`some tests are skipped without ${programs}`);
+  const names = missing.join(", ");
+  if (!isDebian()) return report.note(`some tests are skipped without ${names}`);
   if (process.getuid?.() !== 0) {
-    return report.note(`some tests are skipped without ${programs}: sudo ${args.join(" ")}`);
+    return report.note(`some tests are skipped without ${names}: sudo ${args.join(" ")}`);
   }
   const install = { what: args.join(" "), cwd: "/", env: { DEBIAN_FRONTEND: "noninteractive" }, args };
   await report.step(`install ${packages.join(", ")}`, async () => {
@@ -44,8 +46,12 @@ export async function installPeers(report: Report): Promise<void> {
     await report.run({ what: disable.join(" "), cwd: "/", args: disable, mayFail: true });
   }).catch((error) => {
     if (!(error instanceof BuildFailure)) throw error;
-    report.note(`some tests are skipped without ${programs}: ${error.message}`);
+    report.note(`some tests are skipped without ${names}: ${error.message}`);
   });
+}
+
+function isThere(name: string): boolean {
+  return name.includes(".so.") ? hasLibrary(name) : inPath(name) !== undefined;
 }
 
 /** While this lasts no package starts its service; a policy that the machine has already stays. */

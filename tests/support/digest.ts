@@ -5,7 +5,7 @@ import { createHash } from "node:crypto";
 export interface Challenge {
   readonly realm: string;
   readonly nonce: string;
-  readonly algorithm: "MD5" | "SHA-256";
+  readonly algorithm: "MD5" | "SHA-256" | "SHA-512-256";
   readonly qop?: boolean;
   readonly stale?: boolean;
 }
@@ -50,6 +50,8 @@ export function answers(
     given.get("opaque") === "5ccc" && (given.get("algorithm") ?? "MD5") === algorithm;
 }
 
+const hashes = { "MD5": "md5", "SHA-256": "sha256", "SHA-512-256": "sha512-256" } as const;
+
 /** Reads WWW-Authenticate or Proxy-Authenticate. */
 export function readChallenge(value: string): Challenge {
   const given = digestParameters(value);
@@ -77,5 +79,5 @@ export function authorization(
 }
 
 function hash(algorithm: Challenge["algorithm"], text: string): string {
-  return createHash(algorithm === "MD5" ? "md5" : "sha256").update(text).digest("hex");
+  return createHash(hashes[algorithm]).update(text).digest("hex");
 }

@@ -48,6 +48,8 @@ export interface KamailioOptions {
   readonly nonceLifetime?: number;
   /** A REGISTER, PUBLISH or SUBSCRIBE for less is answered 423, in seconds; default 0. */
   readonly minExpires?: number;
+  /** Its port for UDP and TCP, to take the place of one that has ended; left out: a free one. */
+  readonly port?: number;
 }
 
 export type KamailioRequestOptions = Omit<RequestOptions, "port"> & { readonly password?: string };
@@ -89,7 +91,7 @@ export class Kamailio implements AsyncDisposable {
     const { certificate, tlsMethod = "TLSv1.2+", algorithm = "MD5", nonceLifetime = 30, minExpires = 0 } =
       options;
     const folder = mkdtempSync(join(tmpdir(), "sipcore-kamailio-"));
-    const [port, tlsPort] = [await freePort(), await freePort()];
+    const [port, tlsPort] = [options.port ?? await freePort(), await freePort()];
     const fill = (name: string, words: Readonly<Record<string, string | number>>) => {
       const template = readFileSync(new URL(`../peers/kamailio.${name}`, import.meta.url), "utf8");
       const text = template.replace(/@([A-Z_]+)@/g, (_, word: string) => String(words[word]));

@@ -14,6 +14,8 @@ type Headers = Readonly<Record<string, string | readonly string[]>>;
 export interface PeerOptions {
   /** Also a datagram that repeats an earlier one, byte for byte, is a message for `next()`. */
   readonly keepRetransmissions?: boolean;
+  /** Left out: any free one. */
+  readonly port?: number;
 }
 
 /** What `next()` waits for; without any of these the next message, whatever it is. */
@@ -130,10 +132,10 @@ export class Peer implements AsyncDisposable {
     socket.on("message", (data, { address, port }) => this.#take(data.toString("utf8"), address, port));
   }
 
-  static async open({ keepRetransmissions = false }: PeerOptions = {}): Promise<Peer> {
+  static async open({ keepRetransmissions = false, port = 0 }: PeerOptions = {}): Promise<Peer> {
     const socket = createSocket("udp4");
     const listening = once(socket, "listening");
-    socket.bind(0, "127.0.0.1");
+    socket.bind(port, "127.0.0.1");
     await listening;
     return new Peer(socket, keepRetransmissions);
   }

@@ -21,22 +21,24 @@ export interface ProgramOptions {
   readonly runtime?: RuntimeName;
   /** Its memory is of interest. Default false. */
   readonly isMeasured?: boolean;
+  /** Beside this process's environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Starts tests/support/programs/NAME.ts. */
 export function startProgram(
   name: string,
   args: readonly (string | number)[],
-  { runtime = ownName, isMeasured = false }: ProgramOptions = {},
+  { runtime = ownName, isMeasured = false, env = {} }: ProgramOptions = {},
 ): Child {
   const [found, ...run] = runtimeCommand(runtime, root);
-  const { options, env } = isMeasured ? measuring[runtime] : { options: [], env: {} };
+  const measure = isMeasured ? measuring[runtime] : { options: [], env: {} };
   const script = fileURLToPath(new URL(`./programs/${name}.ts`, import.meta.url));
   return new Child(
     `${name} on ${runtime}`,
     runtime === ownName ? process.execPath : found,
-    [...run, ...options, script, ...args.map(String)],
-    env,
+    [...run, ...measure.options, script, ...args.map(String)],
+    { ...measure.env, ...env },
   );
 }
 
