@@ -68,6 +68,14 @@ export {
   type SubscriptionFailure,
   type SubscriptionNotifications,
 } from "./core/subscription_notifications.ts";
+export { IncomingSubscription } from "./core/incoming_subscription.ts";
+export { type IncomingSubscriptionNotifications } from "./core/incoming_subscription_notifications.ts";
+export {
+  type IncomingSubscriptionState,
+  type IncomingSubscriptionStateChange,
+  type SubscriptionRequest,
+  type SubscriptionResponse,
+} from "./core/notifier.ts";
 export {
   type ReceivedNotify,
   type SubscriptionEnd,

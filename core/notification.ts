@@ -6,6 +6,7 @@ import type { AudioTransportNotifications } from "../media/audio_transport.ts";
 import type { RTPTransportNotifications } from "../media/rtp_transport.ts";
 import type { WaveFileNotifications } from "../media/wave_file.ts";
 import type { IncomingRequestNotifications } from "./incoming_request.ts";
+import type { IncomingSubscriptionNotifications } from "./incoming_subscription_notifications.ts";
 import type { InvitationNotifications } from "./invitation_notifications.ts";
 import type { SubscriptionNotifications } from "./subscription_notifications.ts";
 import type { MessageNotifications } from "./message.ts";
@@ -46,6 +47,7 @@ export interface NotificationMap
     IncomingRequestNotifications,
     InvitationNotifications,
     SubscriptionNotifications,
+    IncomingSubscriptionNotifications,
     RequestNotifications,
     MessageNotifications,
     RegistrationNotifications,

@@ -4,6 +4,7 @@ import {
   assert,
   assertEquals,
   assertGreater,
+  assertGreaterOrEqual,
   assertInstanceOf,
   assertLess,
   assertMatch,
@@ -216,12 +217,16 @@ describe("Subscription", () => {
     ]);
   });
 
-  it("Subscription answers a NOTIFY without Subscription-State with 400, one of another event with 481, and stays", async () => {
+  it("Subscription answers a NOTIFY without Subscription-State with 400, one of another event with 481, other requests with a refusal, and stays", async () => {
     await using peer = await Peer.open();
     const { subscription, notes, request } = await activeSubscription(peer);
     peer.request("NOTIFY", { ...peer.dialog(request), headers: { Event: "presence" } });
     assertEquals((await peer.next({ cseqMethod: "NOTIFY" })).code, 400);
     assertEquals((await notify(peer, request, "active", { event: "dialog" })).code, 481);
+    for (const method of ["SUBSCRIBE", "REFER", "MESSAGE"]) {
+      peer.request(method, { ...peer.dialog(request), headers: { Event: "presence", Expires: "60" } });
+      assertGreaterOrEqual((await peer.next({ cseqMethod: method })).code!, 403);
+    }
     assertEquals((await notify(peer, request, "active")).code, 200);
     await notes.until("SIPSubscriptionGotNotify");
     assertEquals(subscription.state, "ACTIVE");

@@ -247,7 +247,9 @@ static void end_all(void)
         void (*abandon)(void *object);
     } order[] = { { SC_KIND_INVITATION, sc_invitation_abandon },
                   { SC_KIND_SUBSCRIPTION, sc_subscriber_abandon },
+                  { SC_KIND_INCOMING_SUBSCRIPTION, sc_notifier_abandon },
                   { SC_KIND_REFERRAL, sc_subscriber_abandon },
+                  { SC_KIND_INCOMING_REFERRAL, sc_notifier_abandon },
                   { SC_KIND_INCOMING_REQUEST, NULL },
                   { SC_KIND_REQUEST, NULL },
                   { SC_KIND_AUDIO_TRANSPORT, NULL },

@@ -50,21 +50,25 @@ const pjsip_hdr *sc_events_allowed(void)
     return pjsip_evsub_get_allow_events_hdr(NULL);
 }
 
-/* The subscription that the program could answer is made where somebody listens to it; nobody can so far. */
+void sc_events_refuse(pjsip_rx_data *rdata)
+{
+    pjsip_hdr headers;
+
+    pj_list_init(&headers);
+    pj_list_push_back(&headers, pjsip_hdr_shallow_clone(rdata->tp_info.pool, sc_events_allowed()));
+    sc_answer(rdata, PJSIP_SC_BAD_EVENT, &headers);
+}
+
 void sc_events_on_subscribe(pjsip_rx_data *rdata)
 {
     static const pj_str_t name = { "Event", 5 }, compact = { "o", 1 };
     const pjsip_event_hdr *event =
         pjsip_msg_find_hdr_by_names(rdata->msg_info.msg, &name, &compact, NULL);
-    pjsip_hdr headers;
 
-    if (event && sc_name_set_has(&incoming, &event->event_type)) {
-        sc_answer(rdata, PJSIP_SC_TEMPORARILY_UNAVAILABLE, NULL);
-        return;
-    }
-    pj_list_init(&headers);
-    pj_list_push_back(&headers, pjsip_hdr_shallow_clone(rdata->tp_info.pool, sc_events_allowed()));
-    sc_answer(rdata, PJSIP_SC_BAD_EVENT, &headers);
+    if (event && sc_name_set_has(&incoming, &event->event_type))
+        sc_notifier_on_request(SC_KIND_INCOMING_SUBSCRIPTION, false, rdata);
+    else
+        sc_events_refuse(rdata);
 }
 
 int32_t sc_events_add(sc_bytes args, uint32_t size)

@@ -278,6 +278,8 @@ void sc_admission_report(void);
 /* After the endpoint's other modules: the packages (list of name and list of content types), then the incoming ones. */
 pj_status_t sc_events_init(sc_reader *reader);
 void sc_events_on_subscribe(pjsip_rx_data *rdata);
+/* 489, with the packages that are known. */
+void sc_events_refuse(pjsip_rx_data *rdata);
 /* Allow-Events; NULL when no package is known. */
 const pjsip_hdr *sc_events_allowed(void);
 
@@ -360,6 +362,18 @@ int32_t sc_subscriber_refresh(sc_kind kind, sc_serial serial, sc_bytes args, uin
 int32_t sc_subscriber_end(sc_kind kind, sc_serial serial, uint32_t timeout);
 /* While the engine ends: no record of it any more. */
 void sc_subscriber_abandon(void *object);
+/* The notifying end, of SC_KIND_INCOMING_SUBSCRIPTION and SC_KIND_INCOMING_REFERRAL. `alone`: without a subscription. */
+void sc_notifier_on_request(sc_kind kind, bool alone, pjsip_rx_data *rdata);
+int32_t sc_notifier_reject(sc_kind kind, sc_serial serial, uint32_t code);
+int32_t sc_notifier_accept_pending(sc_kind kind, sc_serial serial);
+/* `seconds`: the term; 0: what was asked for. */
+int32_t sc_notifier_accept(sc_kind kind, sc_serial serial, uint32_t code, uint32_t seconds, sc_bytes args,
+                           uint32_t size);
+int32_t sc_notifier_push(sc_kind kind, sc_serial serial, sc_bytes args, uint32_t size);
+int32_t sc_notifier_end(sc_kind kind, sc_serial serial, sc_bytes args, uint32_t size);
+/* While the engine ends: no record of it any more. */
+void sc_notifier_abandon(void *object);
+void sc_incoming_referral_on_refer(pjsip_rx_data *rdata);
 bool sc_incoming_request_wants(const pjsip_method *method);
 /* Those methods, as sc_name_set_copy() gives them. */
 unsigned sc_incoming_request_list(pj_pool_t *pool, pj_str_t names[], unsigned capacity);

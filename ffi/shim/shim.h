@@ -31,6 +31,9 @@ typedef sc_serial sc_invitation;
 typedef sc_serial sc_incoming_request;
 typedef sc_serial sc_request;
 typedef sc_serial sc_subscription;
+typedef sc_serial sc_incoming_subscription;
+typedef sc_serial sc_referral;
+typedef sc_serial sc_incoming_referral;
 typedef sc_serial sc_audio_mixer;
 typedef sc_serial sc_rtp_transport;
 typedef sc_serial sc_audio_transport;
@@ -70,7 +73,16 @@ enum sc_record_kind {
     SC_RECORD_SUBSCRIPTION_STATE = 88,
     SC_RECORD_SUBSCRIPTION_ACCEPTED = 89,
     SC_RECORD_SUBSCRIPTION_NOTIFY = 90,
-    SC_RECORD_SUBSCRIPTION_ENDING = 91
+    SC_RECORD_SUBSCRIPTION_ENDING = 91,
+    SC_RECORD_INCOMING_SUBSCRIPTION = 96,
+    SC_RECORD_INCOMING_REFERRAL = 97,
+    SC_RECORD_NOTIFIER_STATE = 98,
+    SC_RECORD_NOTIFIER_SUBSCRIBE = 99,
+    SC_RECORD_NOTIFIER_ANSWERED = 100,
+    SC_RECORD_NOTIFIER_SENT = 101,
+    SC_RECORD_NOTIFIER_RESPONSE = 102,
+    SC_RECORD_NOTIFIER_TIMEOUT = 103,
+    SC_RECORD_NOTIFIER_END = 104
 };
 
 #endif

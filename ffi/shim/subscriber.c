@@ -296,6 +296,22 @@ static void refuse_notify(subscriber *self, pjsip_transaction *tsx, pjsip_rx_dat
     pjsip_dlg_send_response(self->dlg, tsx, tdata);
 }
 
+/*
+ * A SUBSCRIBE or REFER of the peer's. The framework would take our answer to it for the peer's to ours, but for one
+ * with this code.
+ */
+static void on_stranger(subscriber *self, pjsip_transaction *tsx, pjsip_event *event)
+{
+    pjsip_tx_data *tdata;
+
+    if (tsx->state == PJSIP_TSX_STATE_TRYING && event->body.tsx_state.type == PJSIP_EVENT_RX_MSG &&
+        pjsip_dlg_create_response(self->dlg, event->body.tsx_state.src.rdata, PJSIP_SC_FORBIDDEN, NULL, &tdata) ==
+            PJ_SUCCESS)
+        pjsip_dlg_send_response(self->dlg, tsx, tdata);
+    if (tsx->state >= PJSIP_TSX_STATE_COMPLETED)
+        tsx->status_code = PJSIP_SC_REQUEST_UPDATED;
+}
+
 /* Before the framework does anything about it. */
 static void on_tsx_state(pjsip_evsub *sub, pjsip_transaction *tsx, pjsip_event *event)
 {
@@ -305,8 +321,9 @@ static void on_tsx_state(pjsip_evsub *sub, pjsip_transaction *tsx, pjsip_event *
         return;
     if (tsx->role == PJSIP_ROLE_UAC)
         on_own_request(self, tsx, event);
-    else if (tsx->state == PJSIP_TSX_STATE_TRYING && event->body.tsx_state.type == PJSIP_EVENT_RX_MSG &&
-             !pj_strcmp2(&tsx->method.name, "NOTIFY"))
+    else if (pj_strcmp2(&tsx->method.name, "NOTIFY"))
+        on_stranger(self, tsx, event);
+    else if (tsx->state == PJSIP_TSX_STATE_TRYING && event->body.tsx_state.type == PJSIP_EVENT_RX_MSG)
         refuse_notify(self, tsx, event->body.tsx_state.src.rdata);
 }
 

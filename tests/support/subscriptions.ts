@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /** Subscriptions between the engine and a scripted peer. */
 import {
+  type Engine,
   FromHeader,
+  type IncomingSubscription,
+  type IncomingSubscriptionNotifications,
+  NotificationCenter,
   RouteHeader,
   SIPURI,
   type SubscribeOptions,
@@ -11,7 +15,9 @@ import {
   ToHeader,
 } from "../../mod.ts";
 import { Notes } from "./notes.ts";
-import type { Peer, PeerMessage } from "./peer.ts";
+import { deadline } from "@std/async";
+import type { Peer, PeerMessage, RequestOptions } from "./peer.ts";
+import { header } from "./sip_text.ts";
 
 /** A presence document that says whether somebody is there. */
 export function pidf(basic: string, entity: string = "sip:bob@example.net"): string {
@@ -90,4 +96,48 @@ export async function activeSubscription(
   await notify(peer, made.request, "active;expires=300", { event });
   await made.notes.until("SIPSubscriptionChangedState", ({ data }) => data.state === "ACTIVE");
   return made;
+}
+
+export type IncomingSubscriptionNotes = Notes<keyof IncomingSubscriptionNotifications>;
+
+/** A subscription of the peer's, heard and unanswered, and its SUBSCRIBE. */
+export async function subscribeFromPeer(
+  engine: Engine,
+  peer: Peer,
+  { event = "presence", expires = 300, ...options }:
+    & { event?: string; expires?: number | null }
+    & Partial<RequestOptions> = {},
+): Promise<
+  { subscription: IncomingSubscription; notes: IncomingSubscriptionNotes; request: PeerMessage }
+> {
+  const heard = new NotificationCenter().once("SIPIncomingSubscriptionGotSubscribe", {
+    where: ({ data }) => data.headers.text("Call-ID") === (request && header(request, "Call-ID")),
+  });
+  let request: PeerMessage | null = null;
+  request = peer.request("SUBSCRIBE", {
+    uri: `sip:bob@127.0.0.1:${engine.udpPort}`,
+    ...options,
+    headers: { Event: event, ...(expires === null ? {} : { Expires: `${expires}` }), ...options.headers },
+  });
+  const first = await deadline(heard, 5000);
+  return { subscription: first.sender, notes: new Notes(first.sender.notifications(), first), request };
+}
+
+/** A subscription of the peer's that was accepted; `ok` is the 200, `notified` the first NOTIFY. */
+export async function activeSubscriptionFromPeer(
+  engine: Engine,
+  peer: Peer,
+  options: Parameters<typeof subscribeFromPeer>[2] & { content?: string } = {},
+): Promise<
+  & Awaited<ReturnType<typeof subscribeFromPeer>>
+  & { ok: PeerMessage; notified: PeerMessage }
+> {
+  const { content, ...rest } = options;
+  const made = await subscribeFromPeer(engine, peer, rest);
+  made.subscription.accept(content === undefined ? {} : { contentType: pidfType, content });
+  const ok = await peer.next({ code: 200, cseqMethod: "SUBSCRIBE" });
+  const notified = await peer.next({ method: "NOTIFY" });
+  peer.respond(notified, 200);
+  await made.notes.until("SIPIncomingSubscriptionNotifyDidSucceed");
+  return { ...made, ok, notified };
 }
