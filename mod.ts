@@ -68,6 +68,19 @@ export {
   type SubscriptionFailure,
   type SubscriptionNotifications,
 } from "./core/subscription_notifications.ts";
+export { IncomingReferral } from "./core/incoming_referral.ts";
+export {
+  type IncomingReferralNotifications,
+  type ReceivedRefer,
+} from "./core/incoming_referral_notifications.ts";
+export {
+  Referral,
+  type ReferralOptions,
+  type RefreshReferralOptions,
+  type SendReferOptions,
+} from "./core/referral.ts";
+export { type ReferralNotifications, type ReferralOutcome } from "./core/referral_notifications.ts";
+export { type ReferralStatus } from "./core/sipfrag.ts";
 export { IncomingSubscription } from "./core/incoming_subscription.ts";
 export { type IncomingSubscriptionNotifications } from "./core/incoming_subscription_notifications.ts";
 export {

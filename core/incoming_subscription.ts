@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import { records } from "../ffi/bindings/records.ts";
 import type { Serial } from "../ffi/types.ts";
-import { argumentBlock, type Reader, type Writer } from "../ffi/wire.ts";
+import { argumentBlock, type Reader } from "../ffi/wire.ts";
 import type { Body } from "./body.ts";
 import { checkInteger, checkToken } from "./check_argument.ts";
 import { checkContent, type Content } from "./content.ts";
-import { endSender, post, postLazily } from "./dispatch.ts";
+import { post, postLazily } from "./dispatch.ts";
 import type { EndpointAddress } from "./endpoint_address.ts";
 import { SIPCoreInvalidStateError } from "./errors.ts";
 import { FrozenEventHeader } from "./headers.ts";
@@ -13,13 +13,31 @@ import type { IncomingSubscriptionNotifications } from "./incoming_subscription_
 import type { NativeObject } from "./native_object.ts";
 import { notificationsOf } from "./notification.ts";
 import type { NotificationStream } from "./notification_stream.ts";
-import { type IncomingSubscriptionState, readResponse, readState, requestData } from "./notifier.ts";
+import {
+  type IncomingSubscriptionState,
+  Notifier,
+  type NotifierEvents,
+  requestData,
+  writeContent,
+} from "./notifier.ts";
 import { type PeerMessage, readPeerMessage } from "./peer_message.ts";
-import { hold, onBirth, release } from "./registry.ts";
+import { onBirth } from "./registry.ts";
 import { check, running, runningOrNull } from "./running.ts";
 
 /** The longest word that Subscription-State takes as a reason. */
 const longestReason = 64;
+
+const names = {
+  ChangedState: "SIPIncomingSubscriptionChangedState",
+  GotRefreshingSubscribe: "SIPIncomingSubscriptionGotRefreshingSubscribe",
+  GotUnsubscribe: "SIPIncomingSubscriptionGotUnsubscribe",
+  Answered: "SIPIncomingSubscriptionAnsweredSubscribe",
+  SentNotify: "SIPIncomingSubscriptionSentNotify",
+  NotifyDidSucceed: "SIPIncomingSubscriptionNotifyDidSucceed",
+  NotifyDidFail: "SIPIncomingSubscriptionNotifyDidFail",
+  DidTimeout: "SIPIncomingSubscriptionDidTimeout",
+  DidEnd: "SIPIncomingSubscriptionDidEnd",
+} as const satisfies Record<keyof NotifierEvents, keyof IncomingSubscriptionNotifications>;
 
 /** Only the announcement of a SUBSCRIBE makes one. */
 const key = Symbol("IncomingSubscription");
@@ -43,22 +61,23 @@ const key = Symbol("IncomingSubscription");
 export class IncomingSubscription implements NativeObject {
   readonly isLeaving = false;
   readonly #serial: Serial<"incoming_subscription">;
+  readonly #notifier: Notifier;
   readonly #callId: string | null;
   readonly #event: string;
-  #state: IncomingSubscriptionState = "incoming";
-  /** What the program has made of it, whatever has been told. */
-  #wanted: IncomingSubscriptionState = "incoming";
   #contentType: string | null = null;
   #content: Body | null = null;
-  #peerAddress: EndpointAddress | null;
-  /** DidEnd was posted. */
-  #ended = false;
 
   /** Illegal: subscriptions come from the network. */
   constructor(secret: typeof key, serial: number, peer: PeerMessage) {
     if (secret !== key) throw new TypeError("Illegal constructor");
     this.#serial = serial as Serial<"incoming_subscription">;
-    this.#peerAddress = peer.peerAddress;
+    this.#notifier = new Notifier(
+      this,
+      serial,
+      "subscription",
+      peer,
+      (event, time, make) => postLazily(names[event], this, time, make as () => never),
+    );
     this.#callId = peer.message?.headers.text("Call-ID") ?? null;
     const event = peer.message?.headers.get("Event");
     this.#event = event instanceof FrozenEventHeader ? event.event : "";
@@ -66,7 +85,7 @@ export class IncomingSubscription implements NativeObject {
 
   /** The state: "incoming", "pending", "active" or "terminated". */
   get state(): IncomingSubscriptionState {
-    return this.#state;
+    return this.#notifier.state;
   }
 
   /** The event package. */
@@ -91,7 +110,7 @@ export class IncomingSubscription implements NativeObject {
 
   /** Where the subscriber's last message came from; a new object each time. */
   get peerAddress(): EndpointAddress | null {
-    return this.#peerAddress && { ...this.#peerAddress };
+    return this.#notifier.peerAddress;
   }
 
   /**
@@ -103,9 +122,9 @@ export class IncomingSubscription implements NativeObject {
    */
   reject(code: number): void {
     checkInteger(code, "code", 300, 699);
-    this.#require("reject", "incoming");
+    this.#notifier.require("reject", "incoming");
     check(running().sc_incoming_subscription_reject(this.#serial, code), "Could not reject the subscription");
-    this.#wanted = "terminated";
+    this.#notifier.wanted = "terminated";
   }
 
   /**
@@ -114,12 +133,12 @@ export class IncomingSubscription implements NativeObject {
    * @throws SIPCoreInvalidStateError when it was answered before, or the engine does not run.
    */
   acceptPending(): void {
-    this.#require("accept", "incoming");
+    this.#notifier.require("accept", "incoming");
     check(
       running().sc_incoming_subscription_accept_pending(this.#serial),
       "Could not accept the subscription",
     );
-    this.#wanted = "pending";
+    this.#notifier.wanted = "pending";
   }
 
   /**
@@ -131,13 +150,13 @@ export class IncomingSubscription implements NativeObject {
    */
   accept(options: { contentType?: string | null; content?: Body | null } = {}): void {
     const content = checkPair(options.contentType ?? null, options.content ?? null);
-    this.#require("accept", "incoming", "pending");
+    this.#notifier.require("accept", "incoming", "pending");
     const args = writeContent(content);
     check(
       running().sc_incoming_subscription_accept(this.#serial, args.block, args.size),
       "Could not accept the subscription",
     );
-    this.#wanted = "active";
+    this.#notifier.wanted = "active";
     this.#contentType = options.contentType ?? null;
     this.#content = options.content ?? null;
   }
@@ -152,7 +171,7 @@ export class IncomingSubscription implements NativeObject {
       throw new TypeError("contentType and content must be given");
     }
     const checked = checkPair(contentType, content);
-    this.#require("push content", "active");
+    this.#notifier.require("push content", "active");
     const args = writeContent(checked);
     check(
       running().sc_incoming_subscription_push(this.#serial, args.block, args.size),
@@ -175,22 +194,13 @@ export class IncomingSubscription implements NativeObject {
     if (reason !== null && checkToken(reason, "reason").length > longestReason) {
       throw new RangeError(`reason must not be longer than ${longestReason} characters`);
     }
-    this.#require("end", "pending", "active");
+    this.#notifier.require("end", "pending", "active");
     const args = argumentBlock().text(reason ?? "");
     check(
       running().sc_incoming_subscription_end(this.#serial, args.block, args.size),
       "Could not end the subscription",
     );
-    this.#wanted = "terminated";
-  }
-
-  #require(what: string, ...states: IncomingSubscriptionState[]): void {
-    if (this.#state === "terminated" || !states.includes(this.#wanted)) {
-      throw new SIPCoreInvalidStateError(
-        `Could not ${what}: the subscription is ${this.#wanted}`,
-        this.#state,
-      );
-    }
+    this.#notifier.wanted = "terminated";
   }
 
   /** The stream of this subscription's notifications, all or those of the names given. */
@@ -202,9 +212,10 @@ export class IncomingSubscription implements NativeObject {
 
   /** `reject(480)` or `end()`, quiet when there is nothing to end. */
   [Symbol.dispose](): void {
-    if (this.#state === "terminated" || this.#wanted === "terminated" || !runningOrNull()) return;
+    const { state, wanted } = this.#notifier;
+    if (state === "terminated" || wanted === "terminated" || !runningOrNull()) return;
     try {
-      if (this.#wanted === "incoming") this.reject(480);
+      if (wanted === "incoming") this.reject(480);
       else this.end();
     } catch (error) {
       // It ended between the question and the call; anything else is the caller's to know.
@@ -213,104 +224,32 @@ export class IncomingSubscription implements NativeObject {
   }
 
   receive(kind: number, time: Date, reader: Reader): void {
-    switch (kind) {
-      case records.SC_RECORD_NOTIFIER_STATE:
-        this.#became(readState(reader), time);
-        break;
-      case records.SC_RECORD_NOTIFIER_SUBSCRIBE:
-        this.#subscribed(reader.u8() !== 0, readPeerMessage(reader), time);
-        break;
-      case records.SC_RECORD_NOTIFIER_ANSWERED:
-        postLazily("SIPIncomingSubscriptionAnsweredSubscribe", this, time, readResponse(reader).data);
-        if (this.#ended) this.#forget();
-        break;
-      case records.SC_RECORD_NOTIFIER_SENT: {
-        const notify = readPeerMessage(reader);
-        postLazily("SIPIncomingSubscriptionSentNotify", this, time, () => requestData(notify, "NOTIFY"));
-        break;
-      }
-      case records.SC_RECORD_NOTIFIER_RESPONSE:
-        this.#notified(reader, time);
-        break;
-      case records.SC_RECORD_NOTIFIER_TIMEOUT:
-        post("SIPIncomingSubscriptionDidTimeout", this, {}, { timestamp: time });
-        break;
-      case records.SC_RECORD_NOTIFIER_END:
-        this.#end(time, reader.u8() !== 0);
-        break;
-    }
-  }
-
-  #subscribed(leaves: boolean, peer: PeerMessage, time: Date): void {
-    this.#peerAddress = peer.peerAddress ?? this.#peerAddress;
-    const name = leaves
-      ? "SIPIncomingSubscriptionGotUnsubscribe"
-      : "SIPIncomingSubscriptionGotRefreshingSubscribe";
-    postLazily(name, this, time, () => requestData(peer, "SUBSCRIBE"));
-  }
-
-  #notified(reader: Reader, time: Date): void {
-    const { code, peer, data } = readResponse(reader);
-    this.#peerAddress = peer.peerAddress ?? this.#peerAddress;
-    const name = code >= 200 && code < 300
-      ? "SIPIncomingSubscriptionNotifyDidSucceed"
-      : "SIPIncomingSubscriptionNotifyDidFail";
-    postLazily(name, this, time, data);
-  }
-
-  #became(state: IncomingSubscriptionState, timestamp: Date): void {
-    const prevState = this.#state;
-    if (state === prevState) return;
-    this.#state = state;
-    post("SIPIncomingSubscriptionChangedState", this, { prevState, state }, { timestamp });
-  }
-
-  /** `more`: the answer to the un-SUBSCRIBE is still to be told. */
-  #end(time: Date, more: boolean): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    this.#became("terminated", time);
-    post("SIPIncomingSubscriptionDidEnd", this, {}, { timestamp: time });
-    if (!more) this.#forget();
-  }
-
-  #forget(): void {
-    release(this.#serial, this);
-    endSender(this);
+    this.#notifier.receive(kind, time, reader);
   }
 
   /** To whom waits for an answer nobody will give one; the others will see that nothing comes any more. */
   engineStopping(): void {
-    if (this.#wanted === "incoming") this[Symbol.dispose]();
+    if (this.#notifier.wanted === "incoming") this[Symbol.dispose]();
   }
 
   engineStopped(): void {
-    this.#end(new Date(), false);
-    this.#forget();
-  }
-
-  /** A SUBSCRIBE has come in. Not for programs. */
-  static {
-    onBirth(records.SC_RECORD_INCOMING_SUBSCRIPTION, (serial, timestamp, reader) => {
-      reader.skip(1);
-      const peer = readPeerMessage(reader);
-      const subscription = new IncomingSubscription(key, serial, peer);
-      hold(serial, subscription);
-      post("SIPIncomingSubscriptionGotSubscribe", subscription, requestData(peer, "SUBSCRIBE"), {
-        timestamp,
-        unheard: () => subscription[Symbol.dispose](),
-      });
-    });
+    this.#notifier.engineStopped();
   }
 }
+
+onBirth(records.SC_RECORD_INCOMING_SUBSCRIPTION, (serial, timestamp, reader) => {
+  reader.skip(1);
+  const peer = readPeerMessage(reader);
+  const subscription = new IncomingSubscription(key, serial, peer);
+  post("SIPIncomingSubscriptionGotSubscribe", subscription, requestData(peer, "SUBSCRIBE"), {
+    timestamp,
+    unheard: () => subscription[Symbol.dispose](),
+  });
+});
 
 function checkPair(contentType: string | null, content: Body | null): Content {
   if ((contentType === null) !== (content === null)) {
     throw new TypeError("contentType and content must be given together");
   }
   return checkContent(contentType, content);
-}
-
-function writeContent({ type, bytes }: Content): Writer {
-  return argumentBlock().text(type).bytes(bytes);
 }

@@ -4,7 +4,7 @@
 
 static bool has_one(const pjsip_msg *msg, const pj_str_t *name, const pj_str_t *compact)
 {
-    const pjsip_hdr *first = pjsip_msg_find_hdr_by_names(msg, name, compact, NULL);
+    pjsip_hdr *first = pjsip_msg_find_hdr_by_names(msg, name, compact, NULL);
 
     return first && !pjsip_msg_find_hdr_by_names(msg, name, compact, first->next);
 }
@@ -25,6 +25,10 @@ void sc_incoming_referral_on_refer(pjsip_rx_data *rdata)
     pjsip_msg *msg = rdata->msg_info.msg;
     pjsip_event_hdr *event = pjsip_msg_find_hdr_by_names(msg, &event_name, &event_compact, NULL);
 
+    if (!sc_events_know_refer()) {
+        sc_events_refuse(rdata);
+        return;
+    }
     if (!has_one(msg, &refer_to, &compact)) {
         sc_answer(rdata, PJSIP_SC_BAD_REQUEST, NULL);
         return;

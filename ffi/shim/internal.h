@@ -280,6 +280,8 @@ pj_status_t sc_events_init(sc_reader *reader);
 void sc_events_on_subscribe(pjsip_rx_data *rdata);
 /* 489, with the packages that are known. */
 void sc_events_refuse(pjsip_rx_data *rdata);
+/* Whether "refer" is among the packages. */
+bool sc_events_know_refer(void);
 /* Allow-Events; NULL when no package is known. */
 const pjsip_hdr *sc_events_allowed(void);
 
