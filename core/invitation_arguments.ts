@@ -4,6 +4,7 @@ import type { Writer } from "../ffi/wire.ts";
 import { checkInstance, checkText } from "./check_argument.ts";
 import { BaseCredentials, FrozenCredentials, writeCredentials } from "./credentials.ts";
 import { Engine } from "./engine.ts";
+import { addressOf } from "./dialog_target.ts";
 import { checkExtraHeaders, checkUriHeaders, writeHeaders } from "./extra_headers.ts";
 import {
   BaseContactHeader,
@@ -114,11 +115,6 @@ export function writeInvite(args: Writer, invite: CheckedInvite, contactHeader: 
     .text(contactHeader.body).text(route.body).text(route.tlsName).text(sdp?.text ?? "");
   writeCredentials(args, credentials);
   return writeHeaders(writeSessionTimer(args, invite.sessionTimer), extraHeaders);
-}
-
-/** The header without its parameters, which PJSIP wants apart. */
-function addressOf({ uri, displayName }: BaseFromHeader | BaseToHeader): string {
-  return new FrozenFromHeader(uri, { displayName }).body;
 }
 
 /** What is asked for, or the engine's option. */

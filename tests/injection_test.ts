@@ -192,6 +192,7 @@ const withoutText: Readonly<Record<string, string>> = {
   PublicationError: "says what it is told",
   PublicationETagError: "says what it is told",
   Registration: "takes values that are checked themselves",
+  Referral: "takes values that are checked themselves",
   resolve: "takes a URI",
   sipStatusMessages: "a table",
   version: "a text",
@@ -364,6 +365,36 @@ describe("Injection", () => {
     await assertRefused("contentType", (type) => publication.contentType = type);
   });
 
+  it("Subscriptions and referrals take no text that breaks lines", async () => {
+    const fromHeader = new api.FromHeader(uri);
+    const routeHeader = api.RouteHeader.to({ address: "127.0.0.1" });
+    const to = { requestUri: uri, fromHeader, toHeader: new api.ToHeader(uri), routeHeader };
+    await assertRefused("event", (event) => new api.Subscription({ ...to, event }));
+    await assertRefused("contentType", (contentType) => {
+      return new api.Subscription({ ...to, event: "presence" }).subscribe({ contentType, body: "x" });
+    });
+    await using peer = await Peer.open();
+    const own = `sip:bob@127.0.0.1:${engine.udpPort}`;
+    const center = new api.NotificationCenter();
+    engine.addIncomingEvent("presence");
+    const subscribed = deadline(center.once("SIPIncomingSubscriptionGotSubscribe"), 4000);
+    peer.request("SUBSCRIBE", { uri: own, headers: { Event: "presence", Expires: "60" } });
+    const { sender: subscription } = await subscribed;
+    await assertRefused("contentType", (contentType) => subscription.accept({ contentType, content: "x" }));
+    subscription.accept();
+    await assertRefused("contentType", (contentType) => subscription.pushContent(contentType, "x"));
+    await assertRefused("reason", (reason) => subscription.end({ reason }));
+    subscription.end();
+    const referred = deadline(center.once("SIPIncomingReferralGotRefer"), 4000);
+    peer.request("REFER", { uri: own, headers: { "Refer-To": "<sip:c@d>" } });
+    const { sender: referral } = await referred;
+    referral.accept();
+    await assertRefused("status", (status) => referral.sendNotify(180, { status }));
+    await assertRefused("status", (status) => referral.end({ status }));
+    referral.end();
+    engine.removeIncomingEvent("presence");
+  });
+
   it("Everything that is exported is looked at here", () => {
     const known = new Set([
       ...Object.keys(values).flatMap((name) => [name, `Frozen${name}`, `Base${name}`]),
@@ -373,6 +404,9 @@ describe("Injection", () => {
         "Request",
         "Message",
         "Publication",
+        "Subscription",
+        "IncomingSubscription",
+        "IncomingReferral",
         "Invitation",
         "IncomingRequest",
         "WaveFile",
