@@ -45,10 +45,26 @@ export {
   SIPCoreInvalidStateError,
 } from "./core/errors.ts";
 export { Invitation } from "./core/invitation.ts";
-export type { EndOptions, InvitationSDP, InviteOptions, ResponseOptions } from "./core/invitation_options.ts";
+export type {
+  EndOptions,
+  InvitationRequestOptions,
+  InvitationSDP,
+  InviteOptions,
+  ReinviteOptions,
+  ResponseOptions,
+} from "./core/invitation_options.ts";
+export type { SessionTimer } from "./core/session_timer.ts";
+export type { TransferOptions, TransferProgressOptions } from "./core/invitation_transfer.ts";
+export type {
+  InvitationReferral,
+  InvitationTransferNotifications,
+  InvitationTransferNotify,
+  InvitationTransferState,
+} from "./core/invitation_transfer_notifications.ts";
 export {
   type InvitationNotifications,
   type InvitationOriginator,
+  type InvitationRequest,
   type InvitationState,
   type InvitationStateChange,
   type InvitationSubState,

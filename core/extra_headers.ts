@@ -35,8 +35,10 @@ const forbidden: ReadonlySet<string> = new Set([
 export function checkExtraHeaders(
   headers: Iterable<BaseHeader> | undefined,
   others: readonly string[] = [],
-): BaseHeader[] {
-  const list = headers === undefined ? [] : [...headers];
+): readonly BaseHeader[] {
+  if (headers === undefined) return none;
+  const list = [...headers];
+  let replaces = 0;
   list.forEach((header, index) => {
     const { name } = checkInstance(header, BaseHeader, `extraHeaders[${index}]`);
     // What was received may hold what must not be sent.
@@ -44,9 +46,16 @@ export function checkExtraHeaders(
     if (forbidden.has(name.toLowerCase()) || others.includes(name.toLowerCase())) {
       throw new TypeError(`extraHeaders[${index}] must not be a ${name} header: the stack writes it itself`);
     }
+    if (name.toLowerCase() === "replaces" && ++replaces > 1) {
+      throw new TypeError(
+        `extraHeaders[${index}] must not be a second Replaces header (RFC 3891, section 3)`,
+      );
+    }
   });
   return list;
 }
+
+const none: readonly BaseHeader[] = Object.freeze([]);
 
 /**
  * What stands behind the "?" of a request URI becomes headers of the request (RFC 3261, section 19.1.5). Throws TypeError

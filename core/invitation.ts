@@ -2,81 +2,85 @@
 import { errors, records } from "../ffi/bindings/records.ts";
 import type { Serial } from "../ffi/types.ts";
 import { argumentBlock, type Reader } from "../ffi/wire.ts";
-import { checkInstance, checkInteger, checkOptionalText } from "./check_argument.ts";
-import { BaseCredentials, FrozenCredentials, writeCredentials } from "./credentials.ts";
-import { DialogID } from "./dialog_id.ts";
-import { addressOf } from "./dialog_target.ts";
+import { type Body, encodeBody } from "./body.ts";
+import { checkInteger, checkOptionalText } from "./check_argument.ts";
+import type { FrozenCredentials } from "./credentials.ts";
+import type { DialogID } from "./dialog_id.ts";
 import { endSender, post } from "./dispatch.ts";
 import type { EndpointAddress } from "./endpoint_address.ts";
 import { SIPCoreError, SIPCoreInvalidStateError } from "./errors.ts";
-import { checkExtraHeaders, checkUriHeaders, writeHeaders } from "./extra_headers.ts";
+import { checkExtraHeaders, writeHeaders } from "./extra_headers.ts";
 import { emptyHeaderMap } from "./header_map.ts";
 import {
-  BaseContactHeader,
-  BaseFromHeader,
   type BaseHeader,
-  BaseRouteHeader,
-  BaseToHeader,
   FrozenContactHeader,
-  FrozenFromHeader,
-  FrozenRouteHeader,
-  FrozenToHeader,
+  type FrozenFromHeader,
+  type FrozenRouteHeader,
+  type FrozenToHeader,
 } from "./headers.ts";
-import type { AddressOptions } from "./headers/address_header.ts";
+import {
+  checkContact,
+  checkContentType,
+  checkInvite,
+  checkSdp,
+  defaultContact,
+  sessionTimerOf,
+  writeInvite,
+} from "./invitation_arguments.ts";
+import {
+  type Cause,
+  inv,
+  type NativeChange,
+  noCause,
+  readChange,
+  readProposal,
+  sdpAt,
+  sdpOf,
+  step,
+} from "./invitation_cause.ts";
+import { InvitationDialog, nothing } from "./invitation_dialog.ts";
+import { endingOf } from "./invitation_ending.ts";
 import type {
   InvitationNotifications,
-  InvitationOriginator,
   InvitationState,
-  InvitationStateChange,
   InvitationSubState,
 } from "./invitation_notifications.ts";
-import type { EndOptions, InvitationSDP, InviteOptions, ResponseOptions } from "./invitation_options.ts";
+import { InvitationOffers } from "./invitation_offers.ts";
+import type {
+  EndOptions,
+  InvitationRequestOptions,
+  InvitationSDP,
+  InviteOptions,
+  ReinviteOptions,
+  ResponseOptions,
+} from "./invitation_options.ts";
+import { postRequest } from "./invitation_request.ts";
+import {
+  InvitationTransfer,
+  type TransferOptions,
+  type TransferProgressOptions,
+} from "./invitation_transfer.ts";
+import type { InvitationTransferState } from "./invitation_transfer_notifications.ts";
 import { lazy } from "./lazy.ts";
+import { checkSize } from "./message_size.ts";
 import type { NativeObject } from "./native_object.ts";
 import { notificationsOf } from "./notification.ts";
 import type { NotificationStream } from "./notification_stream.ts";
-import { ownContact } from "./own_contact.ts";
-import { type PeerMessage, readPeerMessage } from "./peer_message.ts";
+import { readPeerMessage } from "./peer_message.ts";
 import { hold, onBirth, release } from "./registry.ts";
-import { checkRoute } from "./route.ts";
 import { check, create, running, runningOrNull, statusText } from "./running.ts";
-import { BaseSDPSession, FrozenSDPSession } from "./sdp_session.ts";
+import type { BaseSDPSession } from "./sdp_session.ts";
+import { writeSessionTimer } from "./session_timer.ts";
 import type { SIPMessage } from "./sip_message.ts";
-import { sipStatusMessages } from "./sip_status_messages.ts";
-import { tagged } from "./tagged.ts";
+import { sipTimers } from "./sip_timers.ts";
 import { checkTimeout } from "./timeout.ts";
-import { BaseSIPURI, FrozenSIPURI, type TransportName } from "./uri.ts";
+import type { BaseSIPURI, FrozenSIPURI, TransportName } from "./uri.ts";
 
-/** pjsip_inv_state */
-const inv = { CALLING: 1, EARLY: 3, CONNECTING: 4, CONFIRMED: 5, DISCONNECTED: 6 } as const;
+/** How long the peer's offer in a 2xx waits for `sendAck()`, in ms. */
+const ackTime = 5000;
 
-const originators: readonly InvitationOriginator[] = [null, "local", "remote"];
-
-/** A change as its cause tells it; the rest stands in the object. */
-interface Cause
-  extends Pick<InvitationStateChange, "originator" | "method" | "code" | "reason" | "disconnectReason"> {
-  /** Its URI, headers and body; its start line too, where `method`, `code` and `reason` are null. */
-  readonly message: SIPMessage | null;
-}
-
-const noCause: Cause = {
-  originator: null,
-  method: null,
-  code: null,
-  reason: null,
-  disconnectReason: null,
-  message: null,
-};
-
-const nothing = (): null => null;
-
-/** A record of a change of the session in C. */
-interface NativeChange {
-  readonly state: number;
-  readonly code: number;
-  readonly reason: string;
-  readonly cause: Cause;
-}
+/** What a re-INVITE carries; twin of `enum offer` in shim/invitation_reinvite.c. */
+const offer = { CURRENT: 0, GIVEN: 1, NONE: 2 } as const;
 
 /**
  * A call: an INVITE, its dialog and how it ends (RFC 3261, sections 12 to 15), from either side.
@@ -96,37 +100,36 @@ export class Invitation implements NativeObject {
   #serial: Serial<"invitation"> | null = null;
   #state: InvitationState = null;
   #subState: InvitationSubState = null;
-  #direction: "incoming" | "outgoing" | null = null;
   #credentials: FrozenCredentials | null = null;
-  // What stands in messages is parsed when somebody asks: these are functions.
-  #requestUri: () => FrozenSIPURI | null = nothing;
-  #fromHeader: () => FrozenFromHeader | null = nothing;
-  #toHeader: () => FrozenToHeader | null = nothing;
   #routeHeader: FrozenRouteHeader | null = null;
-  #localContactHeader: () => FrozenContactHeader | null = nothing;
-  #remoteContactHeader: () => FrozenContactHeader | null = nothing;
-  #callId: string | null = null;
-  #localTag: string | null = null;
-  #remoteTag: () => string | null = nothing;
-  #transport: TransportName | null = null;
-  #remoteUserAgent: string | null = null;
-  #peerAddress: EndpointAddress | null = null;
-  #proposedLocal: FrozenSDPSession | null = null;
-  #proposedRemote: () => FrozenSDPSession | null = nothing;
-  #activeLocal: () => FrozenSDPSession | null = nothing;
-  #activeRemote: FrozenSDPSession | null = null;
+  #dialog: InvitationDialog | null = null;
+  readonly #offers: InvitationOffers = new InvitationOffers();
   /** A description of ours went out with a provisional response: it was the answer. */
   #hasAnswered = false;
   /** The final response was handed over, whatever has been told of it. */
   #finalSent = false;
+  /** `sendReinvite()` was called, and its end was not told yet. */
+  #proposing = false;
+  /** `cancelReinvite()` was called for it. */
+  #cancellingProposal = false;
+  /** The final response to the peer's re-INVITE was handed over, whatever has been told of it. */
+  #proposalAnswered = false;
+  /** Our 2xx to a re-INVITE that asked for an offer: it is over with the answer. */
+  #acceptance: Cause | null = null;
+  /** Of a 2xx that has brought an offer. */
+  #ack: "none" | "owed" | "sent" = "none";
+  #ackTimer: ReturnType<typeof setTimeout> | undefined;
   /** `end()` was called, whatever has been told of it. */
   #ending = false;
+  /** It was not the program that wanted the end. */
+  #isEndedByStack = false;
   /** A CANCEL of ours went out, or will after the first response. */
   #hasCancelled = false;
   /** The peer's CANCEL. */
-  #cancel: SIPMessage | null = null;
-  #cancelled = false;
+  #cancel: { readonly message: SIPMessage | null } | null = null;
   #timedOut = false;
+  /** Made when somebody transfers. */
+  #transfer: InvitationTransfer | null = null;
   #engineStopping = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #unlisten: () => void = () => {};
@@ -136,14 +139,14 @@ export class Invitation implements NativeObject {
     return this.#state;
   }
 
-  /** "normal" while connected. */
+  /** What a "connected" call is at: "normal" while nothing is being changed. */
   get subState(): InvitationSubState {
     return this.#subState;
   }
 
   /** Who sent the INVITE; null before there is one. */
   get direction(): "incoming" | "outgoing" | null {
-    return this.#direction;
+    return this.#dialog?.direction ?? null;
   }
 
   /** What an outgoing call authenticates with. */
@@ -153,27 +156,27 @@ export class Invitation implements NativeObject {
 
   /** The request URI of the INVITE. */
   get requestUri(): FrozenSIPURI | null {
-    return this.#requestUri();
+    return this.#dialog?.requestUri() ?? null;
   }
 
   /** The From header of the INVITE, with its tag. */
   get fromHeader(): FrozenFromHeader | null {
-    return this.#fromHeader();
+    return this.#dialog?.fromHeader() ?? null;
   }
 
   /** The To header of the INVITE; with the tag once the call is answered. */
   get toHeader(): FrozenToHeader | null {
-    return this.#toHeader();
+    return this.#dialog?.toHeader() ?? null;
   }
 
   /** From or To, whichever is ours. */
   get localIdentity(): FrozenFromHeader | FrozenToHeader | null {
-    return this.#direction === "incoming" ? this.toHeader : this.fromHeader;
+    return this.direction === "incoming" ? this.toHeader : this.fromHeader;
   }
 
   /** From or To, whichever is the peer's. */
   get remoteIdentity(): FrozenFromHeader | FrozenToHeader | null {
-    return this.#direction === "incoming" ? this.fromHeader : this.toHeader;
+    return this.direction === "incoming" ? this.fromHeader : this.toHeader;
   }
 
   /** The route of an outgoing call. */
@@ -181,55 +184,45 @@ export class Invitation implements NativeObject {
     return this.#routeHeader;
   }
 
-  /** The Contact that we gave. */
+  /** The Contact that we gave last. */
   get localContactHeader(): FrozenContactHeader | null {
-    return this.#localContactHeader();
+    return this.#dialog?.localContact() ?? null;
   }
 
   /** The Contact that the peer gave last. */
   get remoteContactHeader(): FrozenContactHeader | null {
-    return this.#remoteContactHeader();
+    return this.#dialog?.remoteContact ?? null;
   }
 
   /** The Call-ID, readable after the end too. */
   get callId(): string | null {
-    return this.#callId;
+    return this.#dialog?.callId ?? null;
   }
 
   /** The dialog; null before there is one. */
   get dialogId(): DialogID | null {
-    if (this.#callId === null || this.#localTag === null) return null;
-    return new DialogID(this.#callId, this.#localTag, this.#remoteTag());
+    return this.#dialog?.id ?? null;
   }
 
   /** What carries the call. */
   get transport(): TransportName | null {
-    return this.#transport;
+    return this.#dialog?.transport ?? null;
   }
 
   /** What User-Agent or Server of the peer said. */
   get remoteUserAgent(): string | null {
-    return this.#remoteUserAgent;
+    return this.#dialog?.remoteUserAgent ?? null;
   }
 
   /** Where the peer's last message came from; a new object each time. */
   get peerAddress(): EndpointAddress | null {
-    return this.#peerAddress && { ...this.#peerAddress };
+    const address = this.#dialog?.peerAddress;
+    return address ? { ...address } : null;
   }
 
   /** Offer and answer as they stand now. */
   get sdp(): InvitationSDP {
-    const [proposedRemote, activeLocal] = [this.#proposedRemote, this.#activeLocal];
-    return {
-      proposedLocal: this.#proposedLocal,
-      get proposedRemote() {
-        return proposedRemote();
-      },
-      get activeLocal() {
-        return activeLocal();
-      },
-      activeRemote: this.#activeRemote,
-    };
+    return this.#offers.view;
   }
 
   /** Whether the engine's stop waits for it. */
@@ -245,20 +238,8 @@ export class Invitation implements NativeObject {
    */
   sendInvite(options: InviteOptions): void {
     const { signal } = options;
-    const requestUri = FrozenSIPURI.from(checkInstance(options.requestUri, BaseSIPURI, "requestUri"));
-    const fromHeader = FrozenFromHeader.from(checkInstance(options.fromHeader, BaseFromHeader, "fromHeader"));
-    const toHeader = FrozenToHeader.from(checkInstance(options.toHeader, BaseToHeader, "toHeader"));
-    const routeHeader = FrozenRouteHeader.from(
-      checkInstance(options.routeHeader, BaseRouteHeader, "routeHeader"),
-    );
-    const route = checkRoute(routeHeader);
-    const sdp = FrozenSDPSession.from(checkInstance(options.sdp, BaseSDPSession, "sdp"));
-    const credentials = options.credentials
-      ? FrozenCredentials.from(checkInstance(options.credentials, BaseCredentials, "credentials"))
-      : null;
-    const extraHeaders = checkExtraHeaders(options.extraHeaders);
-    checkUriHeaders(requestUri);
-    const timeout = checkTimeout(options.timeout ?? null);
+    const invite = checkInvite(options);
+    const { timeout } = invite;
     signal?.throwIfAborted();
     if (this.#state !== null || this.#serial !== null) {
       throw new SIPCoreInvalidStateError(
@@ -267,27 +248,22 @@ export class Invitation implements NativeObject {
       );
     }
     const native = running();
-    const contactHeader = options.contactHeader
-      ? FrozenContactHeader.from(checkInstance(options.contactHeader, BaseContactHeader, "contactHeader"))
-      : ownContact(requestUri, fromHeader, routeHeader);
-    const args = argumentBlock().text(requestUri.toString())
-      .text(addressOf(fromHeader)).text(fromHeader.body).text(addressOf(toHeader)).text(toHeader.body)
-      .text(contactHeader.body).text(route.body).text(route.tlsName).text(sdp.toString());
-    writeCredentials(args, credentials);
-    writeHeaders(args, extraHeaders);
+    const contactHeader = invite.contactHeader ?? defaultContact(invite);
+    const args = writeInvite(argumentBlock(), invite, contactHeader);
+    checkSize(args);
     const serial = create(
       "Could not send INVITE",
       (status) => native.sc_invitation_create(args.block, args.size, status),
     );
-    this.#begin(serial, "outgoing");
-    this.#credentials = credentials;
-    this.#requestUri = () => requestUri;
-    this.#fromHeader = () => fromHeader;
-    this.#toHeader = () => toHeader;
-    this.#routeHeader = routeHeader;
-    this.#localContactHeader = () => contactHeader;
-    this.#transport = route.transport;
-    this.#proposedLocal = sdp;
+    const dialog = this.#begin(serial, "outgoing");
+    this.#credentials = invite.credentials;
+    this.#routeHeader = invite.routeHeader;
+    dialog.requestUri = () => invite.requestUri;
+    dialog.fromHeader = () => invite.fromHeader;
+    dialog.toHeader = () => invite.toHeader;
+    dialog.localContact = () => contactHeader;
+    dialog.transport = invite.route.transport;
+    this.#offers.proposedLocal = invite.sdp?.value ?? nothing;
     if (timeout !== null) this.#timer = setTimeout(() => this.#giveUp(), timeout * 1000);
     if (signal) {
       const abort = () => this[Symbol.dispose]();
@@ -296,10 +272,10 @@ export class Invitation implements NativeObject {
     }
   }
 
-  #begin(serial: Serial<"invitation">, direction: "incoming" | "outgoing"): void {
+  #begin(serial: Serial<"invitation">, direction: "incoming" | "outgoing"): InvitationDialog {
     this.#serial = serial;
-    this.#direction = direction;
     hold(serial, this);
+    return this.#dialog = new InvitationDialog(direction);
   }
 
   /** No final response came in time. */
@@ -312,47 +288,260 @@ export class Invitation implements NativeObject {
   }
 
   /**
-   * Answers the INVITE.
+   * Answers the INVITE, or a re-INVITE of the peer's.
    *
-   * @param code 100 to 699. A 2xx takes the call and needs `sdp`, unless an earlier 18x carried it.
+   * @param code 100 to 699. A 2xx takes the call, or the change, and needs `sdp`: the answer to the offer, or the offer
+   * where the INVITE had none. It may be left out when an earlier 18x carried it, and where a re-INVITE asks for an
+   * offer: what is agreed on is offered then.
    * @throws SIPCoreInvalidStateError when there is no INVITE to answer; RangeError for another code; TypeError for a
    * bad argument; PJSIPError when the answer does not fit the offer: the INVITE is still to be answered then.
    */
   sendResponse(code: number, options: ResponseOptions = {}): void {
     checkInteger(code, "code", 100, 699);
     const reason = checkOptionalText(options.reason ?? null, "reason");
-    const contactHeader = options.contactHeader
-      ? FrozenContactHeader.from(checkInstance(options.contactHeader, BaseContactHeader, "contactHeader"))
-      : null;
-    const sdp = options.sdp ? FrozenSDPSession.from(checkInstance(options.sdp, BaseSDPSession, "sdp")) : null;
+    const contactHeader = checkContact(options.contactHeader);
+    const sdp = options.sdp ? checkSdp(options.sdp, "sdp") : null;
     const extraHeaders = checkExtraHeaders(options.extraHeaders);
-    const mayAnswer = this.#direction === "incoming" &&
-      (this.#state === "incoming" || this.#state === "early");
-    if (!mayAnswer || this.#finalSent || this.#serial === null) {
-      throw new SIPCoreInvalidStateError(`Could not answer: there is no INVITE to answer`, this.#state);
+    const sessionTimer = sessionTimerOf(options);
+    const proposal = this.#waitingProposal;
+    if ((!proposal && !this.#isUnanswered) || this.#serial === null) {
+      throw new SIPCoreInvalidStateError("Could not answer: there is no INVITE to answer", this.#state);
     }
     if (code >= 300 && sdp) throw new TypeError("sdp must not stand beside a code of 300 and more");
-    if (code >= 200 && code < 300 && !sdp && !this.#hasAnswered) {
+    if (proposal && code < 200 && sdp) {
+      throw new TypeError("sdp must stand beside the 2xx where a re-INVITE is answered");
+    }
+    const mayLackSdp = proposal ? this.#subState === "received_proposal_request" : this.#hasAnswered;
+    if (code >= 200 && code < 300 && !sdp && !mayLackSdp) {
       throw new SIPCoreError("A 2xx needs sdp: the answer to the offer", "INVALID_STATE");
     }
-    const args = argumentBlock().text(reason ?? "").text(contactHeader?.body ?? "").text(
-      sdp?.toString() ?? "",
-    );
-    writeHeaders(args, extraHeaders);
-    const proposed = this.#proposedLocal;
-    if (sdp && !this.#hasAnswered) this.#proposedLocal = sdp;
+    const args = argumentBlock().text(reason ?? "").text(contactHeader?.body ?? "").text(sdp?.text ?? "");
+    writeSessionTimer(writeHeaders(args, extraHeaders), sessionTimer);
+    checkSize(args);
+    const proposed = this.#offers.proposedLocal;
+    if (sdp && !this.#hasAnswered) this.#offers.proposedLocal = sdp.value;
     try {
       check(
         running().sc_invitation_answer(this.#serial, code, args.block, args.size),
         "Could not answer the INVITE",
       );
     } catch (error) {
-      this.#proposedLocal = proposed;
+      this.#offers.proposedLocal = proposed;
       throw error;
     }
-    if (contactHeader) this.#localContactHeader = () => contactHeader;
+    if (contactHeader) this.#dialog!.localContact = () => contactHeader;
+    if (proposal) {
+      if (code >= 200) this.#proposalAnswered = true;
+      return;
+    }
     if (sdp) this.#hasAnswered = true;
     if (code >= 200) this.#finalSent = true;
+  }
+
+  /** The peer's INVITE has no final response. */
+  get #isUnanswered(): boolean {
+    return this.direction === "incoming" && !this.#finalSent &&
+      (this.#state === "incoming" || this.#state === "early");
+  }
+
+  /** A re-INVITE of the peer's has no final response. */
+  get #waitingProposal(): boolean {
+    return !this.#proposalAnswered && this.#ack === "none" && !this.#ending &&
+      (this.#subState === "received_proposal" || this.#subState === "received_proposal_request");
+  }
+
+  /**
+   * Proposes a change: other streams, another codec, hold, another Contact. The sub-state becomes "sent_proposal", and
+   * "normal" with the peer's answer, whatever it is; SIPInvitationGotSDPUpdate comes ahead of it when the answer is a
+   * yes. When both sides propose at once, both get 491.
+   *
+   * @throws SIPCoreInvalidStateError unless the call is connected and nothing else is being proposed; TypeError for a
+   * bad argument; PJSIPError for a description that PJSIP refuses.
+   */
+  sendReinvite(options: ReinviteOptions = {}): void {
+    const contactHeader = checkContact(options.contactHeader);
+    const sdp = options.sdp ? checkSdp(options.sdp, "sdp") : null;
+    const extraHeaders = checkExtraHeaders(options.extraHeaders);
+    if (this.#serial === null || this.#subState !== "normal" || this.#ending || this.#proposing) {
+      throw new SIPCoreInvalidStateError(
+        `Could not send re-INVITE: ${
+          this.#proposing ? "another one is under way" : "the call is not ready for it"
+        }`,
+        this.#state,
+      );
+    }
+    const kind = sdp ? offer.GIVEN : options.sdp === null ? offer.NONE : offer.CURRENT;
+    const args = argumentBlock().u8(kind).text(contactHeader?.body ?? "").text(sdp?.text ?? "");
+    writeHeaders(args, extraHeaders);
+    checkSize(args);
+    const status = running().sc_invitation_reinvite(this.#serial, args.block, args.size);
+    if (status === errors.SC_EBUSY) {
+      throw new SIPCoreInvalidStateError(
+        "Could not send re-INVITE: the peer's INVITE, or its ACK, is still on its way",
+        this.#state,
+      );
+    }
+    check(status, "Could not send re-INVITE");
+    this.#proposing = true;
+    this.#cancellingProposal = false;
+    if (contactHeader) this.#dialog!.localContact = () => contactHeader;
+    this.#offers.proposedLocal = kind === offer.CURRENT ? this.#offers.activeLocal : sdp?.value ?? nothing;
+  }
+
+  /**
+   * Takes a re-INVITE of ours back: CANCEL, as soon as the peer has said anything. The end comes as with any answer:
+   * 487, or a 200 that was faster.
+   *
+   * @throws SIPCoreInvalidStateError when there is none, or it was called before.
+   */
+  cancelReinvite(): void {
+    if (this.#serial === null || !this.#proposing || this.#cancellingProposal || this.#ending) {
+      throw new SIPCoreInvalidStateError("Could not cancel: there is no re-INVITE of ours", this.#state);
+    }
+    const status = running().sc_invitation_cancel_reinvite(this.#serial);
+    this.#cancellingProposal = true;
+    // Its end, which was faster, is about to be told.
+    if (status === errors.SC_EGONE) return;
+    check(status, "Could not cancel the re-INVITE");
+  }
+
+  /**
+   * Answers the offer that the 2xx to an INVITE without `sdp` has brought; it goes with the ACK. When it has not come
+   * within 5 seconds, the ACK refuses all streams and the call ends; in answer to a re-INVITE of ours it repeats what
+   * was agreed on before.
+   *
+   * @throws SIPCoreInvalidStateError when no ACK waits for an answer; TypeError for a bad argument; PJSIPError when the
+   * answer does not fit the offer: it can be called again then.
+   */
+  sendAck(sdp: BaseSDPSession): void {
+    const answer = checkSdp(sdp, "sdp");
+    if (this.#serial === null || this.#ack !== "owed" || this.#ending) {
+      throw new SIPCoreInvalidStateError("Could not send ACK: none waits for an answer", this.#state);
+    }
+    const args = argumentBlock().text(answer.text);
+    checkSize(args);
+    const proposed = this.#offers.proposedLocal;
+    this.#offers.proposedLocal = answer.value;
+    try {
+      check(running().sc_invitation_ack(this.#serial, args.block, args.size), "Could not send ACK");
+    } catch (error) {
+      this.#offers.proposedLocal = proposed;
+      throw error;
+    }
+    this.#ackSent();
+  }
+
+  #ackSent(): void {
+    clearTimeout(this.#ackTimer);
+    this.#ack = "sent";
+  }
+
+  /** The 2xx has brought an offer. */
+  #oweAck(message: SIPMessage | null): void {
+    this.#ack = "owed";
+    this.#offers.proposedRemote = lazy(() => message && sdpOf(message));
+    this.#ackTimer = setTimeout(() => {
+      if (this.#serial === null || this.#ack !== "owed" || this.#ending) return;
+      const args = argumentBlock().text("");
+      runningOrNull()?.sc_invitation_ack(this.#serial, args.block, args.size);
+      this.#ackSent();
+    }, ackTime);
+  }
+
+  /**
+   * Sends a MESSAGE within the call (RFC 3428). What the peer answers is not told.
+   *
+   * @throws SIPCoreInvalidStateError unless the call is early, connecting or connected; TypeError for a bad argument.
+   */
+  sendMessage(contentType: string, content: Body, options: InvitationRequestOptions = {}): void {
+    this.#sendRequest("MESSAGE", contentType, content, options);
+  }
+
+  /**
+   * Sends an INFO within the call (RFC 6086): `sendInfo("application/dtmf-relay", "Signal=5\r\nDuration=160\r\n")`.
+   * What the peer answers is not told.
+   *
+   * @throws SIPCoreInvalidStateError unless the call is early, connecting or connected; TypeError for a bad argument.
+   */
+  sendInfo(contentType: string, body: Body, options: InvitationRequestOptions = {}): void {
+    this.#sendRequest("INFO", contentType, body, options);
+  }
+
+  #sendRequest(method: string, contentType: string, body: Body, options: InvitationRequestOptions): void {
+    const type = checkContentType(contentType);
+    const bytes = encodeBody(body);
+    const extraHeaders = checkExtraHeaders(options.extraHeaders);
+    const state = this.#state;
+    if (state !== "early" && state !== "connecting" && state !== "connected") {
+      throw new SIPCoreInvalidStateError(`Could not send ${method}: there is no call`, state);
+    }
+    this.#request(method, extraHeaders, type, bytes);
+  }
+
+  #request(method: string, headers: readonly BaseHeader[], contentType: string, body: Uint8Array): void {
+    if (this.#serial === null || this.#ending) {
+      throw new SIPCoreInvalidStateError(`Could not send ${method}: the call is over`, this.#state);
+    }
+    const args = writeHeaders(argumentBlock().text(method), headers).text(contentType).bytes(body);
+    checkSize(args);
+    check(
+      running().sc_invitation_send_request(this.#serial, args.block, args.size),
+      `Could not send ${method}`,
+    );
+  }
+
+  /** Where the last transfer of this call stands, in either direction; null: there was none. */
+  get transferState(): InvitationTransferState {
+    return this.#transfer?.state ?? null;
+  }
+
+  /**
+   * Asks the peer to call somebody else in our place (REFER, RFC 3515). What becomes of it comes as
+   * SIPInvitationTransfer…; this call goes on until somebody ends it.
+   *
+   * @param options `replacedDialogId`: the `dialogId` of our call with the target, which the peer's call shall replace
+   * (an attended transfer, RFC 3891).
+   * @throws SIPCoreInvalidStateError unless the call is connected and no other transfer is under way; TypeError for a
+   * bad argument.
+   */
+  transfer(targetUri: BaseSIPURI, options: TransferOptions = {}): void {
+    const transfer = this.#transfer ??= this.#makeTransfer();
+    transfer.start(targetUri, options);
+  }
+
+  /**
+   * Tells the peer, who has asked for a transfer, how the call goes that it has asked for: 1xx while it rings; any
+   * other code is its outcome and ends the transfer.
+   *
+   * @throws SIPCoreInvalidStateError when the peer has asked for none; RangeError for a code beyond 100 to 699;
+   * TypeError for a bad reason.
+   */
+  notifyTransferProgress(code: number, options: TransferProgressOptions = {}): void {
+    const transfer = this.#transfer ??= this.#makeTransfer();
+    transfer.progress(code, options);
+  }
+
+  #makeTransfer(): InvitationTransfer {
+    return new InvitationTransfer(this, (...request) => this.#request(...request));
+  }
+
+  /** A REFER, SUBSCRIBE or NOTIFY of the peer's. */
+  #transferCame(reader: Reader, time: Date): void {
+    const request = reader.f64();
+    const transfer = this.#transfer ??= this.#makeTransfer();
+    transfer.came(request, this.#heard(reader), time);
+  }
+
+  /** What became of a REFER or a NOTIFY of ours. */
+  #transferAnswered(reader: Reader, time: Date): void {
+    const isFinal = reader.u8() === 1;
+    const method = reader.text();
+    const code = reader.u32();
+    const reason = reader.text();
+    const message = this.#heard(reader);
+    if (method === "NOTIFY") this.#transfer?.refused(time);
+    else if (isFinal) this.#transfer?.answered(code, reason, message, time);
+    else this.#transfer?.sent(message, time);
   }
 
   /**
@@ -368,7 +557,7 @@ export class Invitation implements NativeObject {
     if (this.#ending) {
       throw new SIPCoreInvalidStateError("Could not end: the invitation is ending already", this.#state);
     }
-    const unanswered = this.#direction === "incoming" && !this.#finalSent;
+    const unanswered = this.direction === "incoming" && !this.#finalSent;
     this.#sendEnd(unanswered ? 603 : 0, extraHeaders);
     clearTimeout(this.#timer);
     const serial = this.#serial;
@@ -380,11 +569,13 @@ export class Invitation implements NativeObject {
 
   #sendEnd(code: number, extraHeaders: readonly BaseHeader[]): void {
     const args = writeHeaders(argumentBlock(), extraHeaders);
+    checkSize(args);
     const status = running().sc_invitation_end(this.#serial!, code, args.block, args.size);
     // The peer has ended it meanwhile: the change that tells so is on its way.
     if (status === errors.SC_EGONE) return;
     check(status, "Could not end the invitation");
     this.#ending = true;
+    clearTimeout(this.#ackTimer);
     if (code) this.#finalSent = true;
   }
 
@@ -414,61 +605,65 @@ export class Invitation implements NativeObject {
       case records.SC_RECORD_INVITATION_SDP:
         this.#negotiated(reader, time);
         break;
+      case records.SC_RECORD_INVITATION_REINVITE:
+        this.#proposed(reader, time);
+        break;
+      case records.SC_RECORD_INVITATION_ACKED:
+        this.#heard(reader);
+        this.#accepted(time);
+        break;
+      case records.SC_RECORD_INVITATION_OFFER: {
+        const message = this.#heard(reader);
+        if (message) this.#learn(message);
+        this.#offers.proposedRemote = lazy(() => message && sdpOf(message));
+        break;
+      }
+      case records.SC_RECORD_INVITATION_REQUEST:
+        postRequest(this, this.#heard(reader), time);
+        break;
+      case records.SC_RECORD_INVITATION_TRANSFER:
+        this.#transferCame(reader, time);
+        break;
+      case records.SC_RECORD_INVITATION_RESPONSE:
+        this.#transferAnswered(reader, time);
+        break;
       case records.SC_RECORD_INVITATION_ENDING:
         this.#leaving(reader.text(), time);
         break;
-      case records.SC_RECORD_INVITATION_CANCELLED:
-        this.#cancelled = true;
-        this.#cancel = this.#heard(readPeerMessage(reader));
+      case records.SC_RECORD_INVITATION_CANCELLED: {
+        const message = this.#heard(reader);
+        // That of a re-INVITE is told by its end.
+        if (this.#state === "connected") break;
+        this.#cancel = { message };
         break;
+      }
     }
   }
 
-  /** Keeps what every message of the peer's tells. */
-  #heard(peer: PeerMessage): SIPMessage | null {
-    const { message } = peer;
-    if (peer.peerAddress) this.#peerAddress = peer.peerAddress;
-    if (peer.transport) this.#transport = peer.transport;
-    return message;
+  /** A message of the peer's that stands alone in its record. */
+  #heard(reader: Reader): SIPMessage | null {
+    return this.#dialog!.heard(readPeerMessage(reader));
   }
 
-  #readChange(reader: Reader): NativeChange {
-    const state = reader.u8();
-    const code = reader.u32();
-    const reason = reader.text();
-    this.#localTag = reader.text() || this.#localTag;
-    const remoteTag = reader.text();
-    if (remoteTag) this.#remoteTag = () => remoteTag;
-    const peer = readPeerMessage(reader);
-    const originator = originators[reader.u8()] ?? null;
-    const message = this.#heard(peer);
-    this.#callId ??= message?.headers.text("Call-ID") ?? null;
-    // A request within the dialog, ACK or BYE, says nothing new of the peer (RFC 3261, section 12.2).
-    const isNews = this.#direction === "outgoing" && originator === "remote";
-    if (message && isNews && !message.isRequest) this.#learn(message);
-    return { state, code, reason, cause: { ...noCause, originator, message } };
-  }
-
-  /** What the attributes take from a message of the peer's. */
   #learn(message: SIPMessage): void {
-    if (message.headers.has("Contact")) {
-      const before = this.#remoteContactHeader();
-      this.#remoteContactHeader = () => message.contact ?? before;
-    }
-    const agent = message.headers.text("User-Agent") ?? message.headers.text("Server");
-    if (agent !== null) this.#remoteUserAgent = agent;
-    if (this.#direction === "outgoing") {
-      const before = this.#toHeader();
-      this.#toHeader = () => message.to ?? before;
-    }
+    this.#dialog!.learn(message);
   }
 
   #changed(reader: Reader, time: Date): void {
-    const change = this.#readChange(reader);
+    const change = readChange(reader);
+    const dialog = this.#dialog!;
+    const { message, originator } = change.cause;
+    dialog.heard(change.peer);
+    dialog.localTag = change.localTag || dialog.localTag;
+    if (change.remoteTag) dialog.remoteTag = () => change.remoteTag;
+    // A request within the dialog, ACK or BYE, says nothing new of the peer (RFC 3261, section 12.2).
+    if (message && dialog.direction === "outgoing" && originator === "remote" && !message.isRequest) {
+      dialog.learn(message);
+    }
     switch (change.state) {
       case inv.CALLING:
         // A second one is the answer to a challenge: nothing that the program could see has changed.
-        this.#nameDialog();
+        dialog.name();
         if (this.#state === null) this.#became("outgoing", change.cause, time);
         break;
       case inv.EARLY:
@@ -478,7 +673,16 @@ export class Invitation implements NativeObject {
       case inv.CONNECTING:
         if (!this.#ending) {
           clearTimeout(this.#timer);
-          this.#nameDialog();
+          dialog.name();
+          if (dialog.direction === "incoming") {
+            this.#timer = setTimeout(() => this.#forget(), missingAckTime());
+          }
+          if (
+            dialog.direction === "outgoing" && !this.#offers.hasAgreed &&
+            this.#offers.proposedLocal === nothing
+          ) {
+            this.#oweAck(message);
+          }
           this.#became("connecting", change.cause, time);
         }
         break;
@@ -491,106 +695,114 @@ export class Invitation implements NativeObject {
     }
   }
 
-  /** The identity of ours carries the tag of the dialog. */
-  #nameDialog(): void {
-    const [from, to, tag] = [this.#fromHeader, this.#toHeader, this.#localTag];
-    if (this.#direction === "outgoing") this.#fromHeader = lazy(() => withTag(FrozenFromHeader, from(), tag));
-    else this.#toHeader = lazy(() => withTag(FrozenToHeader, to(), tag));
+  /** A connection that breaks in the very moment of the answer can take PJSIP's own wait for the ACK with it. */
+  #forget(): void {
+    if (this.#serial === null || this.#state !== "connecting") return;
+    runningOrNull()?.sc_invitation_terminate(this.#serial, 408);
   }
 
   #confirmed(change: NativeChange, time: Date): void {
     // Without an answer there is no media, and no call (RFC 3261, section 13.2.2.4); nor is there one that somebody
     // wants when the 200 has crossed our CANCEL.
-    if (this.#hasCancelled || (!this.#ending && this.#activeRemote === null)) {
+    if (this.#hasCancelled || (!this.#ending && !this.#offers.hasAgreed)) {
       // While the engine stops there is nothing left to send with.
-      if (runningOrNull()) this.#sendEnd(0, []);
+      if (!runningOrNull()) return;
+      if (!this.#hasCancelled) this.#isEndedByStack = true;
+      this.#sendEnd(0, []);
       return;
     }
     if (this.#ending) return;
-    this.#subState = "normal";
-    const acknowledged = this.#direction === "incoming" ? change.cause : noCause;
+    clearTimeout(this.#timer);
+    const acknowledged = this.direction === "incoming" ? change.cause : noCause;
     this.#became("connected", acknowledged, time);
+  }
+
+  /** A step of a re-INVITE. */
+  #proposed(reader: Reader, time: Date): void {
+    const proposal = readProposal(reader);
+    const { cause } = proposal;
+    const message = this.#dialog!.heard(proposal.peer);
+    if (message && cause.originator === "remote") this.#learn(message);
+    if (proposal.step === step.FINAL && this.#subState === "sent_proposal") this.#proposing = false;
+    if (this.#ending || this.#state !== "connected") return;
+    switch (proposal.step) {
+      case step.SENT:
+        this.#became("connected", cause, time, "sent_proposal");
+        break;
+      case step.OFFER:
+        this.#proposalAnswered = false;
+        this.#offers.proposedRemote = lazy(() => message && sdpOf(message));
+        this.#became("connected", cause, time, "received_proposal");
+        break;
+      case step.REQUEST:
+        this.#proposalAnswered = false;
+        this.#offers.proposedLocal = this.#offers.activeLocal;
+        this.#became("connected", cause, time, "received_proposal_request");
+        break;
+      case step.FINAL:
+        this.#settled(cause, proposal.awaitsAck, time);
+        break;
+    }
+  }
+
+  /** The final response to a re-INVITE. */
+  #settled(cause: Cause, awaitsAck: boolean, time: Date): void {
+    if (awaitsAck) {
+      this.#proposalAnswered = false;
+      this.#oweAck(cause.message);
+      this.#became("connected", cause, time, "received_proposal");
+      return;
+    }
+    const code = cause.code ?? cause.message?.code ?? 0;
+    if (this.#subState === "received_proposal_request" && code < 300) {
+      this.#acceptance = cause;
+      return;
+    }
+    this.#offers.withdraw();
+    this.#became("connected", cause, time);
+  }
+
+  /** Offer and answer of a re-INVITE have come to their end after its final response. */
+  #accepted(time: Date): void {
+    const acceptance = this.#acceptance;
+    this.#acceptance = null;
+    if (acceptance === null || this.#ending || this.#state !== "connected") return;
+    this.#offers.withdraw();
+    this.#became("connected", acceptance, time);
   }
 
   /** What `end()`, or the stack itself, has sent. */
   #leaving(method: string, time: Date): void {
+    if (!this.#ending) this.#isEndedByStack = true;
     this.#ending = true;
-    this.#hasCancelled = method === "CANCEL";
+    clearTimeout(this.#ackTimer);
+    if (method === "CANCEL") this.#hasCancelled = true;
     if (method === "") return; // a final response: its change to "disconnected" tells everything
-    this.#subState = null;
     this.#became("disconnecting", { ...noCause, originator: "local", method }, time);
   }
 
   #disconnected(change: NativeChange, time: Date): void {
-    const { cause } = change;
-    if (this.#state === null) {
-      // The connection failed before the INVITE was on it: every call that was made has gone out, all the same.
-      this.#became("outgoing", { ...noCause, originator: "local", method: "INVITE" }, time);
+    const steps = endingOf({
+      change,
+      state: this.#state,
+      isIncoming: this.direction === "incoming",
+      cancel: this.#cancel,
+      timedOut: this.#timedOut,
+      engineStopping: this.#engineStopping,
+      isEndedByStack: this.#isEndedByStack,
+    });
+    for (const { state, cause } of steps) {
+      if (state === "disconnected") this.#ended(cause, time);
+      else this.#became(state, cause, time);
     }
-    if (this.#cancelled && this.#direction === "incoming" && this.#state !== "disconnecting") {
-      const cancel = this.#cancel;
-      this.#ended({
-        ...noCause,
-        message: cancel,
-        originator: "remote",
-        code: 487,
-        reason: sipStatusMessages[487] ?? "Request Terminated",
-        disconnectReason: reasonText(cancel) ?? "user request",
-      }, time);
-      return;
-    }
-    const code = this.#timedOut ? 408 : cause.message?.code ?? change.code;
-    // PJSIP's own text ("Normal call clearing") says more than the phrase of the answer to a BYE.
-    const phrase = code < 300 ? null : cause.message?.reason;
-    const reason = this.#timedOut ? sipStatusMessages[408]! : phrase ?? change.reason;
-    if (this.#direction === "incoming" && cause.originator === "local" && code >= 300) {
-      if (this.#state !== "disconnecting") {
-        this.#became("disconnecting", { ...noCause, originator: "local", code, reason }, time);
-      }
-      const disconnectReason = this.#engineStopping && code === 480 ? "engine stopped" : reason;
-      this.#ended({ ...cause, code, reason, disconnectReason }, time);
-      return;
-    }
-    if (this.#direction === "incoming" && this.#state === "connecting" && change.code === 408) {
-      // No ACK has come; what became of the BYE that the stack sent then matters to nobody.
-      const reason = sipStatusMessages[408]!;
-      this.#ended({ ...noCause, code: 408, reason, disconnectReason: "missing ACK" }, time);
-      return;
-    }
-    if (this.#state === "connecting" && cause.originator === "remote" && !cause.message?.isRequest) {
-      // The stack itself has hung up, and this is the answer to it.
-      this.#became("disconnecting", { ...noCause, originator: "local", method: "BYE" }, time);
-    }
-    this.#ended({
-      ...(this.#timedOut ? noCause : cause),
-      code,
-      reason,
-      disconnectReason: this.#whyEnded(change, code, reason),
-    }, time);
-  }
-
-  #whyEnded(change: NativeChange, code: number, reason: string): string {
-    // The peer may have hung up before we could.
-    const { originator, message } = change.cause;
-    if (this.#engineStopping && message?.method !== "BYE") return "engine stopped";
-    if (this.#timedOut) return "timeout";
-    if (originator === "remote") return (message?.isRequest && reasonText(message)) || "user request";
-    if (originator === "local") return "user request";
-    return code === 408 ? "timeout" : reason;
   }
 
   #negotiated(reader: Reader, time: Date): void {
     const status = reader.i32();
-    const localText = reader.text();
-    // As the peer wrote it, where we have that: PJSIP drops what it does not know.
-    const remote = this.#proposedRemote() ?? FrozenSDPSession.tryParse(reader.text());
     if (this.#ending || this.#state === "disconnected") return;
-    if (status === 0 && remote) {
-      const local = lazy(() => FrozenSDPSession.parse(localText));
-      this.#proposedLocal = null;
-      this.#proposedRemote = nothing;
-      this.#activeLocal = local;
-      this.#activeRemote = remote;
+    const agreed = status === 0 ? this.#offers.agree(reader.bytes(), reader.bytes()) : null;
+    if (agreed) {
+      const { local, remote } = agreed;
       post("SIPInvitationGotSDPUpdate", this, {
         succeeded: true,
         get localSdp() {
@@ -600,30 +812,41 @@ export class Invitation implements NativeObject {
         error: null,
       }, { timestamp: time });
     } else {
-      if (this.#direction === "outgoing") this.#proposedLocal = null;
+      if (this.direction === "outgoing" && this.#ack !== "owed") this.#offers.proposedLocal = nothing;
       post("SIPInvitationGotSDPUpdate", this, {
         succeeded: false,
         localSdp: null,
         remoteSdp: null,
-        error: statusText(status),
+        error: status === 0 ? "The peer's session description cannot be read" : statusText(status),
       }, { timestamp: time });
+    }
+    if (this.#acceptance) this.#accepted(time);
+    if (this.#ack !== "sent") return;
+    this.#ack = "none";
+    // Our ACK has carried the answer to the 2xx of a re-INVITE.
+    if (this.#subState === "received_proposal") {
+      this.#became("connected", { ...noCause, originator: "local", method: "ACK" }, time);
     }
   }
 
   /** The one place where the state changes and is told. */
-  #became(state: InvitationState, cause: Cause, time: Date): void {
-    const prevState = this.#state;
-    const prevSubState: InvitationSubState = prevState === "connected" ? "normal" : null;
-    if (state === prevState && state !== "early") return;
+  #became(
+    state: InvitationState,
+    cause: Cause,
+    time: Date,
+    subState: InvitationSubState = state === "connected" ? "normal" : null,
+  ): void {
+    const [prevState, prevSubState] = [this.#state, this.#subState];
+    if (state === prevState && subState === prevSubState && state !== "early") return;
     this.#state = state;
-    if (state !== "connected") this.#subState = null;
+    this.#subState = subState;
     const { originator, message, disconnectReason } = cause;
-    const unheard = state === "incoming" ? () => this.#nobodyListens() : undefined;
+    const isRequest = state === "incoming" || this.#waitingProposal;
     post("SIPInvitationChangedState", this, {
       prevState,
       prevSubState,
       state,
-      subState: this.#subState,
+      subState,
       originator,
       get method() {
         return cause.method ?? message?.method ?? null;
@@ -642,20 +865,28 @@ export class Invitation implements NativeObject {
         return message?.body ?? null;
       },
       disconnectReason,
-    }, { timestamp: time, ...(unheard ? { unheard } : {}) });
+    }, { timestamp: time, ...(isRequest ? { unheard: () => this.#nobodyListens() } : {}) });
   }
 
   #nobodyListens(): void {
-    if (this.#state === "incoming" && !this.#finalSent && runningOrNull()) this.sendResponse(480);
+    if (!runningOrNull()) return;
+    try {
+      if (this.#waitingProposal) this.sendResponse(488);
+      else if (this.#isUnanswered) this.sendResponse(480);
+    } catch (error) {
+      // The caller has given up meanwhile: the change that tells so is on its way.
+      if (!(error instanceof SIPCoreInvalidStateError)) throw error;
+    }
   }
 
   #ended(cause: Cause, time: Date): void {
     clearTimeout(this.#timer);
+    clearTimeout(this.#ackTimer);
     this.#unlisten();
     if (this.#serial !== null) release(this.#serial, this);
     this.#serial = null;
-    this.#proposedLocal = null;
-    this.#proposedRemote = nothing;
+    this.#offers.withdraw();
+    this.#transfer?.callEnded(time);
     this.#became("disconnected", cause, time);
     endSender(this);
   }
@@ -663,7 +894,7 @@ export class Invitation implements NativeObject {
   engineStopping(): void {
     this.#engineStopping = true;
     if (this.#serial === null || this.#ending) return;
-    const unanswered = this.#direction === "incoming" && !this.#finalSent;
+    const unanswered = this.direction === "incoming" && !this.#finalSent;
     this.#sendEnd(unanswered ? 480 : 0, []);
     clearTimeout(this.#timer);
   }
@@ -677,45 +908,22 @@ export class Invitation implements NativeObject {
   static {
     onBirth(records.SC_RECORD_INVITATION_INCOMING, (serial, time, reader) => {
       const invitation = new Invitation();
-      invitation.#begin(serial as Serial<"invitation">, "incoming");
-      invitation.#localTag = reader.text();
+      const dialog = invitation.#begin(serial as Serial<"invitation">, "incoming");
+      dialog.localTag = reader.text();
       const contact = reader.text();
-      invitation.#localContactHeader = lazy(() => FrozenContactHeader.tryParse(contact));
-      const message = invitation.#heard(readPeerMessage(reader));
-      invitation.#came(message, time);
+      dialog.localContact = lazy(() => FrozenContactHeader.tryParse(contact));
+      const message = invitation.#heard(reader);
+      if (message) {
+        dialog.begin(message);
+        const [offset, size] = [reader.u32(), reader.u32()];
+        invitation.#offers.proposedRemote = lazy(() => size ? sdpAt(message, offset, size) : sdpOf(message));
+      }
+      invitation.#became("incoming", { ...noCause, originator: "remote", message }, time);
     });
   }
-
-  #came(message: SIPMessage | null, time: Date): void {
-    if (message) {
-      this.#requestUri = () => message.requestUri;
-      this.#fromHeader = () => message.from;
-      this.#toHeader = () => message.to;
-      this.#callId = message.headers.text("Call-ID");
-      this.#remoteTag = () => message.from?.tag ?? null;
-      this.#learn(message);
-      this.#proposedRemote = lazy(() => sdpOf(message));
-    }
-    this.#became("incoming", { ...noCause, originator: "remote", message }, time);
-  }
 }
 
-/** The text of a Reason header (RFC 3326), null when there is none. */
-function reasonText(message: SIPMessage | null): string | null {
-  const reason = message?.headers.get("Reason");
-  return reason && "text" in reason && typeof reason.text === "string" && reason.text ? reason.text : null;
-}
-
-function sdpOf(message: SIPMessage): FrozenSDPSession | null {
-  if (message.contentType?.contentType.toLowerCase() !== "application/sdp") return null;
-  return typeof message.body === "string" ? FrozenSDPSession.tryParse(message.body) : null;
-}
-
-/** The header with the tag of a dialog, where there are both. */
-function withTag<H extends FrozenFromHeader | FrozenToHeader>(
-  type: new (uri: BaseSIPURI, options: AddressOptions) => H,
-  header: H | null,
-  tag: string | null,
-): H | null {
-  return header === null || tag === null ? header : tagged(type, header, tag);
+/** In ms: PJSIP waits 64 * T1 for an ACK, then as long for the answer to its BYE. */
+function missingAckTime(): number {
+  return 132 * (sipTimers.t1 || 500);
 }

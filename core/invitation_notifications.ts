@@ -2,6 +2,7 @@
 import type { Body } from "./body.ts";
 import type { HeaderMap } from "./header_map.ts";
 import type { Invitation } from "./invitation.ts";
+import type { InvitationTransferNotifications } from "./invitation_transfer_notifications.ts";
 import type { Note } from "./notification.ts";
 import type { FrozenSDPSession } from "./sdp_session.ts";
 import type { FrozenSIPURI } from "./uri.ts";
@@ -17,8 +18,16 @@ export type InvitationState =
   | "disconnecting"
   | "disconnected";
 
-/** What a "connected" Invitation is at; null in every other state. */
-export type InvitationSubState = null | "normal";
+/**
+ * What a "connected" Invitation is at; null in every other state. "received_proposal": an offer of the peer's waits for
+ * our answer; "received_proposal_request": the peer's re-INVITE waits for our offer.
+ */
+export type InvitationSubState =
+  | null
+  | "normal"
+  | "sent_proposal"
+  | "received_proposal"
+  | "received_proposal_request";
 
 /** Who caused a change; null: a timer, or the last step of something that was told before. */
 export type InvitationOriginator = "local" | "remote" | null;
@@ -49,10 +58,22 @@ export type SDPUpdate =
   | { succeeded: true; localSdp: FrozenSDPSession; remoteSdp: FrozenSDPSession; error: null }
   | { succeeded: false; localSdp: null; remoteSdp: null; error: string };
 
+/** A request of the peer's within the call, answered 200 already. */
+export interface InvitationRequest {
+  method: string;
+  requestUri: FrozenSIPURI | null;
+  headers: HeaderMap;
+  body: Body | null;
+}
+
 /** The notifications of Invitation. */
-export interface InvitationNotifications {
+export interface InvitationNotifications extends InvitationTransferNotifications {
   /** The state changed; a change to "early" comes with every provisional response. */
   SIPInvitationChangedState: Note<Invitation, InvitationStateChange>;
   /** Offer and answer were negotiated: start, change or stop the media. */
   SIPInvitationGotSDPUpdate: Note<Invitation, SDPUpdate>;
+  /** A MESSAGE within the call (RFC 3428). */
+  SIPInvitationGotMessage: Note<Invitation, InvitationRequest>;
+  /** An INFO within the call (RFC 6086), such as DTMF of the type application/dtmf-relay. */
+  SIPInvitationGotInfo: Note<Invitation, InvitationRequest>;
 }

@@ -14,6 +14,8 @@ interface StartLine {
 
 const LF = 0x0a;
 const CR = 0x0d;
+const SP = 0x20;
+const TAB = 0x09;
 
 /** A SIP message as it stood on the wire. Nothing is decoded before it is asked for, and no bytes make it throw. */
 export class SIPMessage {
@@ -34,8 +36,13 @@ export class SIPMessage {
     this.#bytes = bytes;
   }
 
+  /** The message as it came. */
+  get bytes(): Uint8Array {
+    return this.#bytes;
+  }
+
   get isRequest(): boolean {
-    return this.#startLine.code === null;
+    return !beginsAsResponse(this.#bytes);
   }
 
   /** The method of a request, null for a response. */
@@ -126,14 +133,38 @@ export class SIPMessage {
     return this.#start;
   }
 
+  /** Gives it a memory of its own, where that is shared: it is to stay. */
+  keep(): this {
+    if (this.#bytes.length < this.#bytes.buffer.byteLength) this.#bytes = this.#bytes.slice();
+    return this;
+  }
+
   #split(): readonly [number, number, number, number] {
     if (this.#sections === null) {
       // What is read is often kept, and must not keep what came together with it.
-      if (this.#bytes.length < this.#bytes.buffer.byteLength) this.#bytes = this.#bytes.slice();
+      this.keep();
       this.#sections = splitMessage(this.#bytes);
     }
     return this.#sections;
   }
+}
+
+const S = 0x53;
+const slash = 0x2f;
+
+/** Whether the start line is a response's, without decoding it: "SIP/", in letters of either case. */
+function beginsAsResponse(bytes: Uint8Array): boolean {
+  let at = 0;
+  while (bytes[at] === CR || bytes[at] === LF || bytes[at] === SP || bytes[at] === TAB) at++;
+  // No method has a slash in this place that is no version of SIP.
+  if ((bytes[at]! & 0xdf) !== S || bytes[at + 3] !== slash) return false;
+  return /^SIP\/[0-9.]+(?:[ \t\r\n]|$)/i.test(ascii(bytes, at, Math.min(bytes.length, at + 16)));
+}
+
+function ascii(bytes: Uint8Array, start: number, end: number): string {
+  let text = "";
+  for (let index = start; index < end; index++) text += String.fromCharCode(bytes[index]!);
+  return text;
 }
 
 function splitMessage(bytes: Uint8Array): readonly [number, number, number, number] {

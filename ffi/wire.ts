@@ -104,6 +104,19 @@ export function argumentBlock(): Writer {
   return shared.clear();
 }
 
+/** Up to here a loop is faster than a decoder. */
+const shortText = 40;
+
+/** Null when it is not all ASCII. */
+function ascii(bytes: Uint8Array): string | null {
+  let text = "";
+  for (const code of bytes) {
+    if (code > 0x7f) return null;
+    text += String.fromCharCode(code);
+  }
+  return text;
+}
+
 /** Reads a record or an answer; text that is not UTF-8 keeps U+FFFD in the place of what is not. */
 export class Reader {
   readonly #source: Uint8Array<ArrayBuffer>;
@@ -144,7 +157,8 @@ export class Reader {
 
   text(): string {
     const bytes = this.bytes();
-    return bytes.length ? decoder.decode(bytes) : "";
+    if (bytes.length === 0) return "";
+    return (bytes.length <= shortText ? ascii(bytes) : null) ?? decoder.decode(bytes);
   }
 
   /** No copy: it keeps the whole source alive. */

@@ -251,7 +251,7 @@ describe("IncomingRequest", () => {
     await using peer = await Peer.open();
     let count = 0;
     using _observer = center.addObserver(() => void count++, { name: "SIPIncomingRequestGotRequest" });
-    for (const method of ["INFO", "REGISTER", "message", "XUNKNOWN"]) {
+    for (const method of ["FANCY", "REGISTER", "message", "XUNKNOWN", "PUBLISHED"]) {
       peer.send(anyRequest(peer, method), engine.udpPort!);
       const response = await peer.next({ cseqMethod: method });
       assertEquals(response.code, 405, method);
@@ -268,7 +268,7 @@ describe("IncomingRequest", () => {
     engine.removeIncomingRequest("INFO");
     assertEquals(engine.incomingRequests.has("INFO"), false);
     peer.request("INFO", { uri: `sip:bob@127.0.0.1:${engine.udpPort}` });
-    assertEquals((await peer.next({ cseqMethod: "INFO" })).code, 405);
+    assertEquals((await peer.next({ cseqMethod: "INFO" })).code, 481);
     request.answer(200);
     assertEquals((await peer.next({ cseqMethod: "INFO" })).code, 200);
   });

@@ -546,18 +546,12 @@ describe("Invitation, incoming", () => {
     await using peer = await Peer.open();
     const { story, invitation, ok } = await connectedCallFromPeer(engine, peer);
     const dialog = peer.dialog(ok);
-    for (const method of ["OPTIONS", "INFO", "MESSAGE", "XUNKNOWN"]) {
+    for (const method of ["OPTIONS", "PUBLISH", "XUNKNOWN"]) {
       peer.request(method, dialog);
       const response = await peer.next({ cseqMethod: method });
       assertEquals([method, response.code], [method, method === "OPTIONS" ? 200 : 405]);
       assertMatch(header(response, "Allow"), /INVITE.*BYE/);
     }
-    // What is agreed stays: nothing of this release changes it.
-    peer.request("INVITE", { ...dialog, body: sdp });
-    const refusal = await peer.next({ code: 488, cseqMethod: "INVITE" });
-    peer.ack(refusal);
-    peer.request("UPDATE", { ...dialog, body: sdp });
-    await peer.next({ code: 488, cseqMethod: "UPDATE" });
     assertEquals(invitation.state, "connected");
     invitation.end();
     const bye = await peer.next({ method: "BYE" });

@@ -52,6 +52,11 @@ static bool is_full(void)
     return atomic_load(&unanswered) + sc_ring_messages() >= atomic_load(&limit) || sc_ring_size() > MAX_BACKLOG;
 }
 
+bool sc_admission_has_room(void)
+{
+    return !is_full();
+}
+
 static pj_bool_t on_rx_request(pjsip_rx_data *rdata)
 {
     const pjsip_method *method = &rdata->msg_info.msg->line.req.method;

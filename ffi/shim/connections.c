@@ -179,12 +179,20 @@ static void on_state(pjsip_transport *tp, pjsip_transport_state state, const pjs
     }
 }
 
+/* Behind a message that is too long for us no other one can be found: the connection is worth nothing any more. */
+static void on_dropped(pjsip_tp_dropped_data *data)
+{
+    if (data->status == PJSIP_ERXOVERFLOW && (data->tp->flag & PJSIP_TRANSPORT_RELIABLE))
+        pjsip_transport_shutdown2(data->tp, PJ_TRUE);
+}
+
 void sc_connections_init(void)
 {
     pjsip_tpmgr *manager = pjsip_endpt_get_tpmgr(sc_engine.endpt);
 
     tell_transactions = pjsip_tpmgr_get_state_cb(manager);
     pjsip_tpmgr_set_state_cb(manager, on_state);
+    pjsip_tpmgr_set_drop_data_cb(manager, on_dropped);
 }
 
 /* What PJSIP did not tell the end of. */

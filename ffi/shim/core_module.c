@@ -195,7 +195,7 @@ static bool is_of_dialog(const pjsip_method *method)
 {
     return method->id == PJSIP_CANCEL_METHOD || method->id == PJSIP_BYE_METHOD ||
            !pj_strcmp2(&method->name, "NOTIFY") || !pj_strcmp2(&method->name, "UPDATE") ||
-           !pj_strcmp2(&method->name, "PRACK");
+           !pj_strcmp2(&method->name, "PRACK") || !pj_strcmp2(&method->name, "INFO");
 }
 
 static pj_bool_t on_rx_request(pjsip_rx_data *rdata)

@@ -353,6 +353,7 @@ int32_t sc_engine_start(sc_bytes args, uint32_t size)
     STEP("set the resolver", sc_resolver_init());
     STEP("read the address", sc_transports_init(af, &address));
     sc_connections_init();
+    sc_parse_guard_init();
     STEP("register the trace", register_module(&sc_trace_module));
     STEP("register the message buffers", register_module(&sc_tx_buffer_module));
     STEP("register the user agent", register_module(&sc_identity_module));
@@ -361,10 +362,14 @@ int32_t sc_engine_start(sc_bytes args, uint32_t size)
     STEP("register the admission", register_module(&sc_admission_module));
     STEP("initialise dialogs", pjsip_ua_init_module(sc_engine.endpt, &ua));
     STEP("register the forks", register_module(&sc_fork_module));
+    STEP("register the requests of calls", register_module(&sc_invitation_module));
+    STEP("register the transfers of calls", register_module(&sc_transfer_module));
     STEP("register the core", register_module(&sc_core_module));
     STEP("register the requests", register_module(&sc_request_module));
     STEP("register the credentials", register_module(&sc_credentials_module));
     STEP("initialise 100rel", pjsip_100rel_init_module(sc_engine.endpt));
+    STEP("initialise session timers", pjsip_timer_init_module(sc_engine.endpt));
+    STEP("initialise Replaces", pjsip_replaces_init_module(sc_engine.endpt));
     STEP("initialise invitations", sc_invitation_init());
     STEP("register the events", sc_events_init(&reader));
     STEP("set the user agent", sc_identity_set(&user_agent));

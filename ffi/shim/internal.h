@@ -98,6 +98,8 @@ void sc_record_init(sc_record *record, uint32_t kind, uint64_t serial);
 void sc_record_u8(sc_record *record, uint8_t value);
 void sc_record_u32(sc_record *record, uint32_t value);
 void sc_record_i32(sc_record *record, int32_t value);
+/* As a double. */
+void sc_record_serial(sc_record *record, uint64_t serial);
 void sc_record_bytes(sc_record *record, const void *data, size_t size);
 void sc_record_text(sc_record *record, const char *text);
 void sc_record_str(sc_record *record, const pj_str_t *text);
@@ -190,6 +192,8 @@ void sc_record_tdata(sc_record *record, const pjsip_tx_data *tdata);
 void sc_record_no_message(sc_record *record);
 /* Reads a list of (name, value) and appends the headers to the message. */
 pj_status_t sc_read_headers(sc_reader *reader, pj_pool_t *pool, pjsip_msg *msg);
+/* Takes them out again, also of a copy of the message. */
+void sc_remove_headers(pjsip_msg *msg);
 /* Reads a content type (empty: there is no body) and the bytes of a body. */
 pj_status_t sc_read_body(sc_reader *reader, pj_pool_t *pool, pjsip_msg *msg);
 /* Reads a parsed URI (any scheme) from text; NULL when it does not parse. */
@@ -209,6 +213,14 @@ void sc_log_install(void);
 extern pjsip_module sc_trace_module;
 extern pjsip_module sc_tx_buffer_module;
 extern pjsip_module sc_door_module;
+
+/* Whether this response has lost its session description at the door. */
+bool sc_door_has_refused(const pjsip_rx_data *rdata);
+/* ---- parse_guard.c --- what cannot be parsed, or should not be ------------------------------------------------------- */
+
+void sc_parse_guard_init(void);
+/* A Record-Route that a request can be sent along; true for any other header. */
+bool sc_is_good_route(const pjsip_hdr *header);
 
 /* ---- identity.c -------------------------------------------------------------------------------------------------- */
 
@@ -269,6 +281,8 @@ extern pjsip_module sc_admission_module;
 /* An invitation or a request that came in waits for its answer, and waits no more. */
 void sc_admission_enter(void);
 void sc_admission_leave(void);
+/* A request within a dialog passes the admission; what keeps it asks here. */
+bool sc_admission_has_room(void);
 void sc_admission_limit(unsigned requests);
 /* Tells how many were refused since the last time, if any were. */
 void sc_admission_report(void);
@@ -354,8 +368,13 @@ pjsip_dialog *sc_fork(pjsip_dialog *first, pjsip_rx_data *rdata);
 
 /* ---- nouns, as engine.c needs them -------------------------------------------------------------------------------- */
 
+extern pjsip_module sc_invitation_module;
+extern pjsip_module sc_transfer_module;
+
 pj_status_t sc_invitation_init(void);
 void sc_invitation_on_invite(pjsip_rx_data *rdata);
+/* The door has refused the session description of a request, which may have been meant for a call. */
+void sc_invitation_on_refused_sdp(pjsip_rx_data *rdata);
 /* While the engine ends: no record of it any more. */
 void sc_invitation_abandon(void *object);
 /* The watching end, of SC_KIND_SUBSCRIPTION and SC_KIND_REFERRAL; the blocks are those of subscription.h and referral.h. */
@@ -380,6 +399,10 @@ bool sc_incoming_request_wants(const pjsip_method *method);
 /* Those methods, as sc_name_set_copy() gives them. */
 unsigned sc_incoming_request_list(pj_pool_t *pool, pj_str_t names[], unsigned capacity);
 void sc_incoming_request_on_request(pjsip_rx_data *rdata);
+/* Under the dialog's lock. */
+void sc_incoming_request_in_dialog(pjsip_dialog *dlg, pjsip_transaction *tsx, pjsip_rx_data *rdata);
+/* The same for one that is told by a record of the caller's, with its serial; 0: it was answered 500. */
+uint64_t sc_incoming_request_take_up(pjsip_dialog *dlg, pjsip_transaction *tsx, pjsip_rx_data *rdata);
 /* Answers 500 to what waited too long for its answer. */
 void sc_incoming_request_sweep(void);
 pj_status_t sc_incoming_request_methods(sc_reader *reader);

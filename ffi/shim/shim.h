@@ -14,7 +14,7 @@
 #define SC_API __attribute__((visibility("default")))
 
 /* Raised whenever a row, a record or an argument block changes its form. */
-#define SC_ABI 6
+#define SC_ABI 8
 
 /* A NUL-terminated UTF-8 string, valid during the call. */
 typedef const char *sc_text;
@@ -67,6 +67,12 @@ enum sc_record_kind {
     SC_RECORD_INVITATION_ENDING = 34,
     SC_RECORD_INVITATION_CANCELLED = 35,
     SC_RECORD_INVITATION_SDP = 36,
+    SC_RECORD_INVITATION_REINVITE = 37,
+    SC_RECORD_INVITATION_ACKED = 38,
+    SC_RECORD_INVITATION_OFFER = 39,
+    SC_RECORD_INVITATION_REQUEST = 40,
+    SC_RECORD_INVITATION_TRANSFER = 41,
+    SC_RECORD_INVITATION_RESPONSE = 42,
     SC_RECORD_AUDIO_TRANSPORT_DTMF = 48,
     SC_RECORD_WAVE_FILE_END = 64,
     SC_RECORD_AUDIO_MIXER_DEVICE_LOST = 80,

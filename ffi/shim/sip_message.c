@@ -33,6 +33,40 @@ void sc_record_no_message(sc_record *record)
     sc_record_text(record, "");
 }
 
+/* The headers of the program's, told from the stack's own by their functions. */
+static void *clone_header(pj_pool_t *pool, const void *header);
+static pjsip_hdr_vptr extra_functions;
+
+static pjsip_hdr *as_extra(pjsip_generic_string_hdr *header)
+{
+    if (!extra_functions.print_on) {
+        extra_functions = *header->vptr;
+        extra_functions.clone = clone_header;
+    }
+    header->vptr = &extra_functions;
+    return (pjsip_hdr *)header;
+}
+
+static void *clone_header(pj_pool_t *pool, const void *header)
+{
+    const pjsip_generic_string_hdr *from = header;
+
+    return as_extra(pjsip_generic_string_hdr_create(pool, &from->name, &from->hvalue));
+}
+
+void sc_remove_headers(pjsip_msg *msg)
+{
+    pjsip_hdr *header = msg->hdr.next;
+
+    while (header != &msg->hdr) {
+        pjsip_hdr *next = header->next;
+
+        if (header->vptr == &extra_functions)
+            pj_list_erase(header);
+        header = next;
+    }
+}
+
 pj_status_t sc_read_headers(sc_reader *reader, pj_pool_t *pool, pjsip_msg *msg)
 {
     uint32_t count = sc_read_u32(reader);
@@ -43,7 +77,7 @@ pj_status_t sc_read_headers(sc_reader *reader, pj_pool_t *pool, pjsip_msg *msg)
 
         /* The header is a copy. */
         if (!reader->failed)
-            pjsip_msg_add_hdr(msg, (pjsip_hdr *)pjsip_generic_string_hdr_create(pool, &name, &body));
+            pjsip_msg_add_hdr(msg, as_extra(pjsip_generic_string_hdr_create(pool, &name, &body)));
     }
     return reader->failed ? SC_EARGS : PJ_SUCCESS;
 }

@@ -39,6 +39,15 @@ void sc_record_i32(sc_record *record, int32_t value)
     scalar(record, (uint32_t)value, 4);
 }
 
+void sc_record_serial(sc_record *record, uint64_t serial)
+{
+    double value = (double)serial;
+    uint64_t bits;
+
+    memcpy(&bits, &value, sizeof(bits));
+    scalar(record, bits, 8);
+}
+
 void sc_record_bytes(sc_record *record, const void *data, size_t size)
 {
     pj_assert(record->count < SC_RECORD_FIELDS);

@@ -109,11 +109,11 @@ export class Story {
   /** All that was read, in order. */
   readonly told: Told[] = [];
   readonly notifications: InvitationNotification[] = [];
-  readonly #stream: NotificationStream<"SIPInvitationChangedState" | "SIPInvitationGotSDPUpdate">;
+  readonly #stream: NotificationStream<InvitationNotification["name"]>;
 
   constructor(invitation: Invitation, first?: InvitationNotification) {
     this.invitation = invitation;
-    this.#stream = invitation.notifications();
+    this.#stream = invitation.notifications(["SIPInvitationChangedState", "SIPInvitationGotSDPUpdate"]);
     if (first) this.#add(first);
   }
 
@@ -149,6 +149,15 @@ export class Story {
     return last as SIPNotification<"SIPInvitationChangedState">;
   }
 
+  /** Reads on until that change, written as `changed()` has it. */
+  async untilChange(change: string): Promise<SIPNotification<"SIPInvitationChangedState">> {
+    const last = await this.#inTime(
+      this.#until((one) => "change" in tell(one) && (tell(one) as ToldChange).change === change),
+      change,
+    );
+    return last as SIPNotification<"SIPInvitationChangedState">;
+  }
+
   /** Reads on until what was negotiated is told. */
   async untilUpdate(): Promise<SIPNotification<"SIPInvitationGotSDPUpdate">> {
     const last = await this.#inTime(
@@ -158,6 +167,11 @@ export class Story {
     return last as SIPNotification<"SIPInvitationGotSDPUpdate">;
   }
 
+  /** Listens no more. */
+  close(): void {
+    void this.#stream.return();
+  }
+
   /** Reads to the end. All that was told. */
   async end(): Promise<readonly Told[]> {
     const read = async () => {
@@ -165,6 +179,11 @@ export class Story {
     };
     await this.#inTime(read(), "The end");
     return this.told;
+  }
+
+  /** What was told since that call's index. */
+  since(index: number): readonly Told[] {
+    return this.told.slice(index);
   }
 
   /** The changes alone, in short. */
