@@ -12,8 +12,14 @@ import {
 import { Dice } from "./support/dice.ts";
 import { startEngine, stopEngine } from "./support/engine_fixture.ts";
 import { Peer, type PeerMessage } from "./support/peer.ts";
-import { referralOptions } from "./support/referrals.ts";
-import { pidf, pidfType, subscriptionOptions } from "./support/subscriptions.ts";
+import { referPeer, referralOptions } from "./support/referrals.ts";
+import {
+  activeSubscription,
+  pidf,
+  pidfType,
+  subscribeToPeer,
+  subscriptionOptions,
+} from "./support/subscriptions.ts";
 import { until } from "./support/until.ts";
 
 const center = new NotificationCenter();
@@ -213,5 +219,93 @@ describe("Subscription, at random,", () => {
     assertEquals(errors, []);
     await peer.close();
     await answering;
+  });
+});
+
+describe("Subscription, attacked,", () => {
+  const odd = {
+    "Event": ["presence", "presence;id=1", "PRESENCE", "x", ";;;", 'presence;a="b', "p".repeat(7000), ""],
+    "Subscription-State": [
+      "active;expires=-1",
+      "active;expires=99999999999999999999",
+      "active;expires=0",
+      "active;expires=1;expires=2;reason=",
+      "terminated2",
+      "active;" + "x;".repeat(2000),
+      '"active"',
+      "",
+      "=",
+    ],
+    "Expires": ["-1", "4294967295", "4294967296", "99999999999999999999", "x", "1;y=2", ""],
+    "Refer-To": ["<sip:a@b>", "<<>>", "", "<sip:" + "a".repeat(6000) + "@b>"],
+    "Refer-Sub": ["false", "false;x", "FALSE", "f", "", "falsetto"],
+    "Contact": ["*", "<sip:x@127.0.0.1:1>", "<sip:x@[::1>", "", "<tel:1>"],
+    "Content-Type": ["message/sipfrag", "multipart/related", "x", "a/b;c"],
+    "Retry-After": ["-1", "99999999999999", "x"],
+  } as const;
+
+  function oddHeaders(dice: Dice): Record<string, string> {
+    const headers: Record<string, string> = {};
+    for (const [name, values] of Object.entries(odd)) {
+      if (dice.percent(60)) headers[name] = values[dice.throw(values.length)]!;
+    }
+    return headers;
+  }
+
+  it("Subscription, Referral and their incoming twins survive what no honest peer sends", {
+    timeout: 60_000,
+  }, async () => {
+    const engine = await startEngine({ incomingEvents: ["presence"] });
+    await using peer = await Peer.open();
+    const dice = new Dice(815);
+    using _subscriptions = center.addObserver(({ sender }) => {
+      attempt(() => dice.percent(30) ? sender.acceptPending() : sender.accept());
+    }, { name: "SIPIncomingSubscriptionGotSubscribe" });
+    using _referrals = center.addObserver(({ sender, data }) => {
+      void [data.referTo, data.requestUri, data.body, sender.remoteContactHeader, sender.localContactHeader];
+      attempt(() => sender.accept());
+    }, { name: "SIPIncomingReferralGotRefer" });
+    using _notifies = center.addObserver(({ data }) => void [data.contentType, data.event, data.body], {
+      name: ["SIPSubscriptionGotNotify", "SIPReferralGotNotify"],
+    });
+    const errors: unknown[] = [];
+    using _errors = center.addObserver(({ data }) => void errors.push(data.value), {
+      name: "SIPEngineGotException",
+    });
+    const uri = `sip:bob@127.0.0.1:${engine.udpPort}`;
+    const methods = ["SUBSCRIBE", "NOTIFY", "REFER"];
+    const dialogs: PeerMessage[] = [];
+    for (let round = 0; round < 60; round++) {
+      const { subscription, request } = await subscribeToPeer(peer);
+      peer.respond(request, 200, {
+        headers: { Expires: ["0", "1", "300", "x", "4294967295"][dice.throw(5)]! },
+      });
+      const referred = await referPeer(peer);
+      peer.respond(referred.request, 202, { headers: oddHeaders(dice) });
+      dialogs.push(request, referred.request);
+      for (let times = 0; times < 12; times++) {
+        const method = methods[dice.throw(methods.length)]!;
+        const known = dialogs[dialogs.length - 1 - dice.throw(Math.min(6, dialogs.length))]!;
+        const place = dice.percent(30) ? { uri } : peer.dialog(known);
+        peer.request(method, {
+          ...place,
+          headers: oddHeaders(dice),
+          body: dice.percent(40) ? "SIP/2.0 2" : "",
+        });
+      }
+      for (const message of peer.pending) {
+        if (message.code !== null && message.code < 300 && dialogs.length < 400) dialogs.push(message);
+        else if (message.method === "NOTIFY") peer.respond(message, 200, { headers: oddHeaders(dice) });
+      }
+      while (peer.pending.length > 0) await peer.next();
+      attempt(() => subscription.end({ timeout: 0.1 }));
+      attempt(() => referred.referral.end({ timeout: 0.1 }));
+    }
+    // It still works.
+    const fine = await activeSubscription(peer);
+    attempt(() => fine.subscription.end({ timeout: 0.1 }));
+    await fine.notes.end();
+    await stopEngine();
+    assertEquals(errors, []);
   });
 });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /** Subscriptions and referrals of the engine to itself: both ends at once, over every transport. */
 import { after, afterEach, describe, it } from "node:test";
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { deadline } from "@std/async";
 import { freePort } from "../scripts/bench/port.ts";
 import {
@@ -20,7 +20,9 @@ import {
 import { Certificates, goodName, skipWithoutOpenssl } from "./support/certificates.ts";
 import { startEngine, stopEngine } from "./support/engine_fixture.ts";
 import { Notes } from "./support/notes.ts";
-import { pidf, pidfType } from "./support/subscriptions.ts";
+import { Peer } from "./support/peer.ts";
+import { header, uriOf } from "./support/sip_text.ts";
+import { activeSubscription, notify, pidf, pidfType } from "./support/subscriptions.ts";
 
 const center = new NotificationCenter();
 const engine = new Engine();
@@ -106,6 +108,23 @@ describe("Subscription and Referral, transports", () => {
       });
     }
   }
+
+  it("Subscription goes on over its socket when the port changes", async () => {
+    await startEngine({ tcpPort: null });
+    await using peer = await Peer.open();
+    const { subscription, notes, request } = await activeSubscription(peer);
+    const old = engine.udpPort;
+    engine.setUdpPort(await freePort());
+    assertNotEquals(engine.udpPort, old);
+    assertEquals(uriOf(header(request, "Contact")), `sip:alice@127.0.0.1:${old}`);
+    assertEquals((await notify(peer, request, "active", { body: pidf("open") })).code, 200);
+    await notes.until("SIPSubscriptionGotNotify", ({ data }) => data.body !== null);
+    subscription.subscribe();
+    const refresh = await peer.next({ method: "SUBSCRIBE" });
+    assertEquals(refresh.port, old);
+    peer.respond(refresh, 481);
+    await notes.end();
+  });
 
   it("Subscription whose connection is refused fails with 503", async () => {
     await startEngine();
