@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /** Subscriptions that end in every way at every moment: run against the address sanitizer it tells most. */
-import { describe, it } from "node:test";
+import { afterEach, describe, it } from "node:test";
 import { assertEquals, assertGreater } from "@std/assert";
 import {
   type IncomingSubscription,
@@ -37,12 +37,14 @@ function attempt(action: () => void): void {
 class Moments implements Disposable {
   readonly #dice: Dice;
   readonly #timers: Set<ReturnType<typeof setTimeout>> = new Set();
+  #over = false;
 
   constructor(dice: Dice) {
     this.#dice = dice;
   }
 
   later(ms: number, action: () => void): void {
+    if (this.#over) return;
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
       attempt(action);
@@ -51,6 +53,7 @@ class Moments implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#over = true;
     for (const timer of this.#timers) clearTimeout(timer);
   }
 }
@@ -94,6 +97,8 @@ async function answerAtRandom(peer: Peer, dice: Dice, moments: Moments): Promise
 }
 
 describe("Subscription, at random,", () => {
+  afterEach(stopEngine);
+
   for (const stopsEarly of [false, true]) {
     it(
       `Subscription and Referral come to their end in every race${
@@ -150,6 +155,7 @@ describe("Subscription, at random,", () => {
         assertEquals(ended.size, count);
         assertEquals(lastWords.length, count * 3 / 4);
         assertEquals(errors, []);
+        moments[Symbol.dispose]();
         await peer.close();
         await answering;
       },
@@ -217,12 +223,15 @@ describe("Subscription, at random,", () => {
     assertGreater(peer.received.length, count * 2);
     await stopEngine();
     assertEquals(errors, []);
+    moments[Symbol.dispose]();
     await peer.close();
     await answering;
   });
 });
 
 describe("Subscription, attacked,", () => {
+  afterEach(stopEngine);
+
   const odd = {
     "Event": ["presence", "presence;id=1", "PRESENCE", "x", ";;;", 'presence;a="b', "p".repeat(7000), ""],
     "Subscription-State": [
@@ -302,7 +311,8 @@ describe("Subscription, attacked,", () => {
       attempt(() => referred.referral.end({ timeout: 0.1 }));
     }
     // It still works.
-    const fine = await activeSubscription(peer);
+    await using other = await Peer.open();
+    const fine = await activeSubscription(other);
     attempt(() => fine.subscription.end({ timeout: 0.1 }));
     await fine.notes.end();
     await stopEngine();
