@@ -5,7 +5,10 @@ import type { Subscription } from "./subscription.ts";
 
 /** Why a subscription has failed. */
 export interface SubscriptionFailure {
-  /** Of the response, or PJSIP's own (408, 503); 0 for what failed before anything was sent. */
+  /**
+   * Of the response, or PJSIP's own (408, 503); 0 for what failed before anything was sent, 1400 for a 2xx without a
+   * Contact.
+   */
   code: number;
   reason: string;
   /** Of Min-Expires in a 423, in seconds. */

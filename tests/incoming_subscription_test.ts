@@ -14,8 +14,10 @@ import {
   FrozenSIPURI,
   IncomingSubscription,
   NotificationCenter,
+  PJSIPError,
   SIPCoreInvalidStateError,
 } from "../mod.ts";
+import { openedLibrary } from "../ffi/library.ts";
 import { startEngine, stopEngine } from "./support/engine_fixture.ts";
 import { Notes } from "./support/notes.ts";
 import { Peer } from "./support/peer.ts";
@@ -447,6 +449,28 @@ describe("IncomingSubscription", () => {
     peer.respond(large, 200);
     subscription.end();
     await notes.end();
+  });
+});
+
+describe("IncomingSubscription without memory", () => {
+  it("IncomingSubscription that finds no memory is answered 500, and content that finds none is refused", async () => {
+    await startEngine({ incomingEvents });
+    await using peer = await Peer.open();
+    const native = openedLibrary()!;
+    native.sc_fail_after(1);
+    peer.request("SUBSCRIBE", {
+      uri: `sip:bob@127.0.0.1:${engine.udpPort}`,
+      headers: { Event: "presence" },
+    });
+    assertEquals((await peer.next({ cseqMethod: "SUBSCRIBE" })).code, 500);
+    const { subscription, notes } = await activeSubscriptionFromPeer(engine, peer, { content: pidf("open") });
+    native.sc_fail_after(1);
+    assertThrows(() => subscription.pushContent(pidfType, pidf("closed")), PJSIPError);
+    native.sc_fail_after(0);
+    assertEquals([subscription.state, subscription.content], ["active", pidf("open")]);
+    subscription.end();
+    await notes.end();
+    await stopEngine();
   });
 });
 

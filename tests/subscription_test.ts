@@ -21,10 +21,12 @@ import {
   FrozenSIPURI,
   FrozenToHeader,
   Header,
+  PJSIPError,
   SIPCoreInvalidStateError,
   SIPURI,
   Subscription,
 } from "../mod.ts";
+import { openedLibrary } from "../ffi/library.ts";
 import { answers, type Challenge, challengeText } from "./support/digest.ts";
 import { startEngine, stopEngine } from "./support/engine_fixture.ts";
 import { Notes } from "./support/notes.ts";
@@ -222,6 +224,7 @@ describe("Subscription", () => {
     const { subscription, notes, request } = await activeSubscription(peer);
     peer.request("NOTIFY", { ...peer.dialog(request), headers: { Event: "presence" } });
     assertEquals((await peer.next({ cseqMethod: "NOTIFY" })).code, 400);
+    assertEquals((await notify(peer, request, "x".repeat(65))).code, 400);
     assertEquals((await notify(peer, request, "active", { event: "dialog" })).code, 481);
     for (const method of ["SUBSCRIBE", "REFER", "MESSAGE"]) {
       peer.request(method, { ...peer.dialog(request), headers: { Event: "presence", Expires: "60" } });
@@ -297,7 +300,7 @@ describe("Subscription", () => {
     const second = await peer.next({ method: "SUBSCRIBE" });
     const ms = performance.now() - began;
     assertGreater(ms, 1300);
-    assertLess(ms, 2500);
+    assertLess(ms, 2900);
     assertEquals([header(second, "Expires"), header(second, "X-Extra"), second.body], ["40", "1", "again"]);
     assertEquals(cseqOf(second).number, cseqOf(request).number + 1);
     assert(tagOf(header(second, "To")));
@@ -518,6 +521,44 @@ describe("Subscription", () => {
     assertEquals(uriOf(header(request, "Contact")), "sip:me@127.0.0.9:4999");
     peer.respond(request, 404);
     await notes.end();
+  });
+});
+
+describe("Subscription without memory", () => {
+  it("Subscription.subscribe() throws what PJSIP says, or goes out, whichever allocation fails", async () => {
+    await startEngine();
+    await using peer = await Peer.open();
+    const native = openedLibrary()!;
+    let [thrown, sent] = [0, 0];
+    for (let n = 1; n < 8; n++) {
+      const subscription = new Subscription(subscriptionOptions(peer.port));
+      const notes = new Notes(subscription.notifications());
+      native.sc_fail_after(n);
+      try {
+        subscription.subscribe();
+      } catch (error) {
+        assertInstanceOf(error, PJSIPError);
+        assertEquals(subscription.state, "NULL");
+        thrown++;
+        continue;
+      } finally {
+        native.sc_fail_after(0);
+      }
+      sent++;
+      peer.respond(await peer.next({ method: "SUBSCRIBE" }), 404);
+      await notes.end();
+    }
+    assertGreater(thrown, 1);
+    assertGreater(sent, 1);
+    const { subscription, notes } = await activeSubscription(peer);
+    native.sc_fail_after(1);
+    assertThrows(() => subscription.subscribe(), PJSIPError);
+    native.sc_fail_after(0);
+    assertEquals(subscription.state, "ACTIVE");
+    subscription.end();
+    peer.respond(await peer.next({ method: "SUBSCRIBE" }), 481);
+    await notes.end();
+    await stopEngine();
   });
 });
 

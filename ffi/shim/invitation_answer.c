@@ -2,22 +2,6 @@
 /* The program answers an INVITE: the first one, or one within the call. */
 #include "invitation_internal.h"
 
-pj_status_t sc_call_set_contact(sc_call *self, const pj_str_t *contact)
-{
-    const pj_str_t name = { "Contact", 7 };
-    pjsip_contact_hdr *header;
-    pj_str_t text;
-
-    if (!contact->slen)
-        return PJ_SUCCESS;
-    pj_strdup_with_null(self->inv->dlg->pool, &text, contact);
-    header = pjsip_parse_hdr(self->inv->dlg->pool, &name, text.ptr, (pj_size_t)text.slen, NULL);
-    if (!header)
-        return PJSIP_EINVALIDHDR;
-    self->inv->dlg->local.contact = header;
-    return PJ_SUCCESS;
-}
-
 static bool is_to_be_answered(const sc_call *self)
 {
     const pjsip_inv_session *inv = self->inv;
@@ -116,7 +100,7 @@ static pj_status_t answer(sc_call *self, uint32_t code, sc_reader *reader)
         return SC_EGONE;
     status = sc_sdp_parse(inv->pool_prov, &text, &sdp);
     if (status == PJ_SUCCESS)
-        status = sc_call_set_contact(self, &contact);
+        status = sc_dialog_set_contact(inv->dlg, &contact);
     if (status != PJ_SUCCESS)
         return status;
     if (sdp)

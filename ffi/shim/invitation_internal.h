@@ -85,11 +85,6 @@ void sc_call_on_refused_sdp(sc_call *self, const pjsip_event *event);
 void sc_call_on_media_update(pjsip_inv_session *inv, pj_status_t status);
 void sc_call_on_rx_offer(pjsip_inv_session *inv, struct pjsip_inv_on_rx_offer_cb_param *param);
 
-/* ---- invitation_answer.c --------------------------------------------------------------------------------------- */
-
-/* pjsip puts it into the messages that carry one. */
-pj_status_t sc_call_set_contact(sc_call *self, const pj_str_t *contact);
-
 /* ---- invitation_ack.c ------------------------------------------------------------------------------------------ */
 
 void sc_call_on_send_ack(pjsip_inv_session *inv, pjsip_rx_data *rdata);

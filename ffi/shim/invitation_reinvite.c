@@ -54,7 +54,7 @@ static pj_status_t create(sc_call *self, sc_reader *reader, pjsip_tx_data **tdat
     else if (offer == OFFER_CURRENT)
         status = pjmedia_sdp_neg_get_active_local(inv->neg, &sdp);
     if (status == PJ_SUCCESS)
-        status = sc_call_set_contact(self, &contact);
+        status = sc_dialog_set_contact(inv->dlg, &contact);
     if (status == PJ_SUCCESS)
         status = pjsip_inv_reinvite(inv, NULL, given ? given : sdp, tdata);
     if (status == PJ_SUCCESS) {

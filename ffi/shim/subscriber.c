@@ -17,6 +17,8 @@
 #define REFER_SECONDS 600
 /* Three weeks: in milliseconds they still are 32 bits. */
 #define MAX_SECONDS 2000000
+/* The longest name of a state. */
+#define MAX_STATE_SIZE 64
 /* sipsimple's own: an answer that no dialog can be made of. */
 #define NO_CONTACT 1400
 
@@ -282,13 +284,17 @@ static void on_own_request(subscriber *self, pjsip_transaction *tsx, pjsip_event
         on_accepted(self, event->body.tsx_state.src.rdata);
 }
 
-/* The framework would answer the same, and end the subscription for it. */
+/*
+ * The framework would answer the same for want of a state, and end the subscription for it; names of states it keeps for
+ * as long as the dialog lasts.
+ */
 static void refuse_notify(subscriber *self, pjsip_transaction *tsx, pjsip_rx_data *rdata)
 {
-    static const pj_str_t name = { "Subscription-State", 18 }, text = { "Subscription-State is missing", 29 };
+    static const pj_str_t name = { "Subscription-State", 18 }, text = { "No Subscription-State", 21 };
     pjsip_tx_data *tdata;
+    const pjsip_sub_state_hdr *state = pjsip_msg_find_hdr_by_name(rdata->msg_info.msg, &name, NULL);
 
-    if (pjsip_msg_find_hdr_by_name(rdata->msg_info.msg, &name, NULL) ||
+    if ((state && state->sub_state.slen <= MAX_STATE_SIZE) ||
         pjsip_dlg_create_response(self->dlg, rdata, PJSIP_SC_BAD_REQUEST, NULL, &tdata) != PJ_SUCCESS)
         return;
     pjsip_msg_add_hdr(tdata->msg, (pjsip_hdr *)pjsip_warning_hdr_create(tdata->pool, 399,
