@@ -15,7 +15,7 @@ import { sanitizedBuild, sanitizerEnvironment } from "./test/sanitizer.ts";
 import { runSuite } from "./test/suite.ts";
 
 /** For all files under one runtime, in milliseconds. */
-const suiteTimeout = 600_000;
+const suiteTimeout = 800_000;
 /** How much longer that may take with the address sanitizer. */
 const sanitizerFactor = 3;
 
