@@ -178,13 +178,9 @@ onBirth(records.SC_RECORD_INCOMING_REQUEST, (serial: number, timestamp: Date, re
     const { message } = peer;
     return {
       method: message?.method ?? "",
-      get requestUri() {
-        return message?.requestUri ?? null;
-      },
+      requestUri: message?.requestUri ?? null,
       headers: message?.headers ?? emptyHeaderMap,
-      get body() {
-        return message?.body ?? null;
-      },
+      body: message?.body ?? null,
     };
   });
 });

@@ -54,8 +54,7 @@ export class SIPMessage {
   get requestUri(): FrozenSIPURI | null {
     if (this.#requestUri === undefined) {
       const text = this.requestUriText;
-      // In brackets or behind a name it would be a header's address, no request URI.
-      this.#requestUri = text === null || text.includes("<") ? null : FrozenSIPURI.tryParse(text);
+      this.#requestUri = text === null ? null : parseRequestUri(text);
     }
     return this.#requestUri;
   }
@@ -110,6 +109,8 @@ export class SIPMessage {
   /** The body as the application gets it, null when there is none. */
   get body(): Body | null {
     if (this.#body === undefined) {
+      const [, , , start] = this.#split();
+      if (start === this.#bytes.length) return this.#body = null;
       // The header's class is not needed for the type alone.
       const type = this.headers.text("Content-Type")?.replace(/;.*$/s, "").trim() ?? null;
       this.#body = decodeBody(this.bodyBytes, type);
@@ -141,12 +142,26 @@ export class SIPMessage {
 
   #split(): readonly [number, number, number, number] {
     if (this.#sections === null) {
-      // What is read is often kept, and must not keep what came together with it.
-      this.keep();
+      // What is read is often kept, and must not keep much more that came together with it.
+      if (this.#bytes.length * mostShare < this.#bytes.buffer.byteLength) this.keep();
       this.#sections = splitMessage(this.#bytes);
     }
     return this.#sections;
   }
+}
+
+/** A message may keep so many times its own size alive. */
+const mostShare = 32;
+
+/** The last request URI: those of a server's requests are few, and values that never change can be shared. */
+let lastUri: { readonly text: string; readonly uri: FrozenSIPURI | null } = { text: "", uri: null };
+
+function parseRequestUri(text: string): FrozenSIPURI | null {
+  if (text !== lastUri.text) {
+    // In brackets or behind a name it would be a header's address, no request URI.
+    lastUri = { text, uri: text.includes("<") ? null : FrozenSIPURI.tryParse(text) };
+  }
+  return lastUri.uri;
 }
 
 const S = 0x53;

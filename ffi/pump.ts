@@ -11,6 +11,11 @@ const headerSize = 24;
 /** How many bytes of records make a turn; what comes later waits for the next. */
 const turnSize = 32 * 1024;
 
+/** Records are read where the library has put them, and what keeps one of them keeps so many bytes. */
+const chunkSize = 8 * 1024;
+/** With less room than this the next chunk is begun. */
+const leastRoom = 2 * 1024;
+
 /** What one record is given to. `time` is milliseconds since 1970, with fractions. */
 export type RecordHandler = (kind: number, serial: number, time: number, reader: Reader) => void;
 
@@ -19,7 +24,11 @@ export class Pump {
   readonly #native: NativeLibrary;
   readonly #onRecord: RecordHandler;
   readonly #onError: (error: unknown) => void;
-  #buffer: Uint8Array<ArrayBuffer> = new Uint8Array(256 * 1024);
+  #chunk: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+  #view: DataView<ArrayBuffer> = new DataView(this.#chunk.buffer);
+  /** Behind what has been drained, and where that begins. */
+  #end = 0;
+  #begin = 0;
   #bell: Bell | null = null;
   #busy = false;
 
@@ -44,14 +53,29 @@ export class Pump {
     if (!this.#busy) this.#turn(this.#drain());
   }
 
-  /** The number of bytes that wait in the buffer now. */
+  /** The number of bytes that wait in the chunk now. */
   #drain(): number {
-    let size = this.#native.sc_ring_drain(this.#buffer, this.#buffer.length);
+    if (this.#chunk.length - this.#end < leastRoom) this.#beginChunk(chunkSize);
+    let size = this.#fill();
     while (size < 0) {
-      this.#buffer = new Uint8Array(Math.max(-size, this.#buffer.length * 2));
-      size = this.#native.sc_ring_drain(this.#buffer, this.#buffer.length);
+      this.#beginChunk(Math.max(-size, chunkSize));
+      size = this.#fill();
     }
+    this.#begin = this.#end;
+    this.#end += size;
     return size;
+  }
+
+  #fill(): number {
+    const room = this.#chunk.subarray(this.#end);
+    return this.#native.sc_ring_drain(room, room.length);
+  }
+
+  /** A chunk is never written over: who reads a record later reads it there. */
+  #beginChunk(size: number): void {
+    this.#chunk = new Uint8Array(size);
+    this.#view = new DataView(this.#chunk.buffer);
+    this.#end = 0;
   }
 
   /** Between two turns the program gets its own: its streams are read, its timers and sockets served. */
@@ -60,7 +84,7 @@ export class Pump {
     let done = 0;
     let more = size;
     while (more && done < turnSize) {
-      this.#dispatch(more);
+      this.#dispatch();
       done += more;
       more = this.#bell ? this.#drain() : 0;
     }
@@ -68,18 +92,16 @@ export class Pump {
     else this.#busy = false;
   }
 
-  #dispatch(size: number): void {
-    // One copy for all that came together: what is read later is read from there.
-    const records = this.#buffer.slice(0, size);
-    const view = new DataView(records.buffer);
-    let at = 0;
-    while (at < size) {
+  #dispatch(): void {
+    // While the records are handed on nothing is drained.
+    const [chunk, view, behind] = [this.#chunk, this.#view, this.#end];
+    for (let at = this.#begin; at < behind;) {
       const end = at + view.getUint32(at, true);
       const kind = view.getUint32(at + 4, true);
       const serial = view.getFloat64(at + 8, true);
       const time = view.getFloat64(at + 16, true);
       try {
-        this.#onRecord(kind, serial, time, new Reader(records, view, at + headerSize, end));
+        this.#onRecord(kind, serial, time, new Reader(chunk, view, at + headerSize, end));
       } catch (error) {
         this.#onError(error);
       }
