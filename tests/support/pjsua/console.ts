@@ -9,10 +9,12 @@ export class Console {
   readonly #unsaid: string[] = [];
   #socket: Socket | null = null;
 
-  constructor(onCommand: (command: string) => void) {
+  /** `onLeft`: who was there has gone. */
+  constructor(onCommand: (command: string) => void, onLeft: () => void) {
     this.#server = createServer((socket) => {
       this.#socket = socket;
       socket.on("error", () => {});
+      socket.on("close", onLeft);
       socket.write(this.#unsaid.splice(0).join(""));
       createInterface({ input: socket }).on("line", (line) => {
         if (line.trim() !== "") onCommand(line.trim());

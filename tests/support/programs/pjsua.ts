@@ -23,7 +23,7 @@ const console = new Console((command) => {
       console.say(`${command}: ${error}`);
     }
   }
-});
+}, () => leave());
 center.addObserver(({ data }) => console.say(traceLines(data)), { name: "SIPEngineSIPTrace" });
 center.addObserver(({ data }) => console.say(`Assertion failed: ${data.traceback}`), {
   name: "SIPEngineGotException",
@@ -62,7 +62,11 @@ function traceLines({ received, data, transport, ...ends }: EngineSIPTrace): str
   return `${verb} ${data.length} bytes ${what}/cseq=${cseq} ${peer}:\n${data}\n--end msg--`;
 }
 
+let isLeaving = false;
+
 async function leave(): Promise<void> {
+  if (isLeaving) return;
+  isLeaving = true;
   phone.close();
   await engine.stop();
   await console.close("PJSUA destroyed...");
