@@ -58,11 +58,16 @@ async function main(): Promise<number> {
   return isGood ? 0 : 1;
 }
 
+for (const [signal, status] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+  process.once(signal, () => {
+    killAll();
+    process.exit(status);
+  });
+}
+
 try {
   process.exitCode = await main();
 } catch (error) {
   console.error(`pjsua: ${error instanceof Error ? error.message : error}`);
   process.exitCode = 1;
-} finally {
-  killAll();
 }
