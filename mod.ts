@@ -52,8 +52,8 @@ export type {
   InviteOptions,
   ReinviteOptions,
   ResponseOptions,
-  SessionTimer,
 } from "./core/invitation_options.ts";
+export type { SessionTimer } from "./core/session_timer.ts";
 export type { TransferOptions, TransferProgressOptions } from "./core/invitation_transfer.ts";
 export type {
   InvitationReferral,
@@ -78,6 +78,39 @@ export {
   type IncomingRequestReceived,
   type IncomingRequestState,
 } from "./core/incoming_request.ts";
+export { type DialogTargetOptions } from "./core/dialog_target.ts";
+export { type SubscribeOptions, Subscription, type SubscriptionOptions } from "./core/subscription.ts";
+export {
+  type SubscriptionFailure,
+  type SubscriptionNotifications,
+} from "./core/subscription_notifications.ts";
+export { IncomingReferral } from "./core/incoming_referral.ts";
+export {
+  type IncomingReferralNotifications,
+  type ReceivedRefer,
+} from "./core/incoming_referral_notifications.ts";
+export {
+  Referral,
+  type ReferralOptions,
+  type RefreshReferralOptions,
+  type SendReferOptions,
+} from "./core/referral.ts";
+export { type ReferralNotifications, type ReferralOutcome } from "./core/referral_notifications.ts";
+export { type ReferralStatus } from "./core/sipfrag.ts";
+export { IncomingSubscription } from "./core/incoming_subscription.ts";
+export { type IncomingSubscriptionNotifications } from "./core/incoming_subscription_notifications.ts";
+export {
+  type IncomingSubscriptionState,
+  type IncomingSubscriptionStateChange,
+  type SubscriptionRequest,
+  type SubscriptionResponse,
+} from "./core/notifier.ts";
+export {
+  type ReceivedNotify,
+  type SubscriptionEnd,
+  type SubscriptionState,
+  type SubscriptionStateChange,
+} from "./core/subscriber.ts";
 export { Message, type MessageNotifications, type MessageOptions } from "./core/message.ts";
 export { Publication, type PublicationOptions } from "./core/publication.ts";
 export {

@@ -31,6 +31,7 @@ import type { NotificationStream } from "./notification_stream.ts";
 import { deliver, liveObjects, releaseAll, released } from "./registry.ts";
 import { checkRoute } from "./route.ts";
 import { check, running, setRunning, statusText } from "./running.ts";
+import type { SessionTimer } from "./session_timer.ts";
 import { sipTimers } from "./sip_timers.ts";
 import {
   changeTLSOptions,
@@ -388,6 +389,11 @@ export class Engine {
   /** Whether requests that come in a circle, or twice, get 482. */
   get detectSipLoops(): boolean {
     return this.#options.detectSipLoops;
+  }
+
+  /** The session timer of calls that name none; null: one is kept when the peer asks for it. */
+  get sessionTimer(): Readonly<Required<SessionTimer>> | null {
+    return this.#options.sessionTimer;
   }
 
   /** How many requests may wait for the program before others get 503. */

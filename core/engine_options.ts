@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-import { checkBoolean, checkInteger, checkText } from "./check_argument.ts";
+import { checkBoolean, checkInteger, checkOptionalText, checkText } from "./check_argument.ts";
 import {
   type CheckedEventPackages,
   checkEvents,
@@ -7,6 +7,7 @@ import {
   defaultEvents,
   type EventPackages,
 } from "./event_packages.ts";
+import { type CheckedSessionTimer, checkSessionTimer, type SessionTimer } from "./session_timer.ts";
 import { checkTLSOptions, defaultTLSOptions, type TLSOptions } from "./tls_options.ts";
 import { isIPLiteral } from "./uri_parser.ts";
 import { version } from "./version.ts";
@@ -45,8 +46,13 @@ export interface EngineOptions extends TLSOptions {
   events: EventPackages;
   /** The event packages of which subscriptions may come in; other SUBSCRIBEs get 489. */
   incomingEvents: Iterable<string>;
-  /** The methods of requests outside dialogs that become an IncomingRequest. */
+  /**
+   * The methods of requests that become an IncomingRequest, outside dialogs and within calls. MESSAGE and INFO within a
+   * call are always its Invitation's.
+   */
   incomingRequests: Iterable<string>;
+  /** The session timer of calls that name none; null: one is kept when the peer asks for it. */
+  sessionTimer: SessionTimer | null;
 }
 
 /** The options as they are kept: copied and checked. */
@@ -54,6 +60,7 @@ export interface CheckedOptions extends EngineOptions {
   events: CheckedEventPackages;
   incomingEvents: ReadonlySet<string>;
   incomingRequests: ReadonlySet<string>;
+  sessionTimer: CheckedSessionTimer | null;
 }
 
 export const defaultStartOptions: Readonly<CheckedOptions> = Object.freeze({
@@ -72,6 +79,7 @@ export const defaultStartOptions: Readonly<CheckedOptions> = Object.freeze({
   events: defaultEvents,
   incomingEvents: new Set<string>(),
   incomingRequests: new Set<string>(),
+  sessionTimer: null,
 });
 
 /** Methods with objects, or automatic handling, of their own. */
@@ -160,16 +168,13 @@ export function checkOptions(options: Partial<EngineOptions>): CheckedOptions {
   }
   const set = Object.fromEntries(entries.filter(([, value]) => value !== undefined));
   const given: EngineOptions = { ...defaultStartOptions, ...set };
-  if (given.libraryPath !== null && typeof given.libraryPath !== "string") {
-    throw new TypeError("libraryPath must be a string or null");
-  }
   if (given.ipAddress !== null && !isIPLiteral(checkText(given.ipAddress, "ipAddress"))) {
     throw new RangeError(`ipAddress must be an IP address, got "${given.ipAddress}"`);
   }
   if (given.ipAddress?.startsWith("[")) given.ipAddress = given.ipAddress.slice(1, -1);
   const events = checkEvents(given.events);
   return {
-    libraryPath: given.libraryPath,
+    libraryPath: checkOptionalText(given.libraryPath, "libraryPath"),
     ipAddress: given.ipAddress,
     udpPort: checkListeningPort(given.udpPort, "udpPort"),
     tcpPort: checkListeningPort(given.tcpPort, "tcpPort"),
@@ -184,5 +189,6 @@ export function checkOptions(options: Partial<EngineOptions>): CheckedOptions {
     events,
     incomingEvents: checkIncomingEvents(given.incomingEvents, events),
     incomingRequests: checkIncomingMethods(given.incomingRequests),
+    sessionTimer: checkSessionTimer(given.sessionTimer),
   };
 }

@@ -11,6 +11,7 @@ import { SIPCoreInvalidStateError } from "./errors.ts";
 import { checkExtraHeaders, writeHeaders } from "./extra_headers.ts";
 import { emptyHeaderMap, type HeaderMap, headerMapFrom } from "./header_map.ts";
 import type { BaseHeader } from "./headers.ts";
+import { checkSize } from "./message_size.ts";
 import type { NativeObject } from "./native_object.ts";
 import { type Note, notificationsOf } from "./notification.ts";
 import type { NotificationStream } from "./notification_stream.ts";
@@ -104,7 +105,7 @@ export class IncomingRequest implements NativeObject {
    * Answers the request.
    *
    * @param code 200 to 699.
-   * @throws RangeError for another code; TypeError for a body without contentType, or the reverse, and for headers
+   * @throws RangeError for another code, and for more than fits into a message; TypeError for a body without contentType, or the reverse, and for headers
    * that the stack writes; SIPCoreInvalidStateError when it was answered already.
    */
   answer(code: number, options: AnswerOptions = {}): void {
@@ -117,6 +118,7 @@ export class IncomingRequest implements NativeObject {
     }
     const args = writeHeaders(argumentBlock().text(reason ?? ""), extraHeaders)
       .text(content.type).bytes(content.bytes);
+    checkSize(args);
     const status = running().sc_incoming_request_answer(this.#serial, code, args.block, args.size);
     // Unless the stack was faster, and is about to tell: from here on it is answered, or nobody is left to answer to.
     if (status !== errors.SC_EGONE) this.#end(code, reason, extraHeaders, options.body ?? null);

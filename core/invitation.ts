@@ -23,10 +23,9 @@ import {
   checkContentType,
   checkInvite,
   checkSdp,
-  checkSessionTimer,
   defaultContact,
+  sessionTimerOf,
   writeInvite,
-  writeSessionTimer,
 } from "./invitation_arguments.ts";
 import {
   type Cause,
@@ -35,12 +34,12 @@ import {
   noCause,
   readChange,
   readProposal,
-  reasonText,
   sdpAt,
   sdpOf,
   step,
 } from "./invitation_cause.ts";
 import { InvitationDialog, nothing } from "./invitation_dialog.ts";
+import { endingOf } from "./invitation_ending.ts";
 import type {
   InvitationNotifications,
   InvitationState,
@@ -55,23 +54,25 @@ import type {
   ReinviteOptions,
   ResponseOptions,
 } from "./invitation_options.ts";
+import { postRequest } from "./invitation_request.ts";
 import {
   InvitationTransfer,
-  type TransferHost,
   type TransferOptions,
   type TransferProgressOptions,
 } from "./invitation_transfer.ts";
 import type { InvitationTransferState } from "./invitation_transfer_notifications.ts";
 import { lazy } from "./lazy.ts";
+import { checkSize } from "./message_size.ts";
 import type { NativeObject } from "./native_object.ts";
-import { notificationsOf, type PostedData } from "./notification.ts";
+import { notificationsOf } from "./notification.ts";
 import type { NotificationStream } from "./notification_stream.ts";
 import { readPeerMessage } from "./peer_message.ts";
 import { hold, onBirth, release } from "./registry.ts";
 import { check, create, running, runningOrNull, statusText } from "./running.ts";
 import type { BaseSDPSession } from "./sdp_session.ts";
+import { writeSessionTimer } from "./session_timer.ts";
 import type { SIPMessage } from "./sip_message.ts";
-import { sipStatusMessages } from "./sip_status_messages.ts";
+import { sipTimers } from "./sip_timers.ts";
 import { checkTimeout } from "./timeout.ts";
 import type { BaseSIPURI, FrozenSIPURI, TransportName } from "./uri.ts";
 
@@ -125,8 +126,7 @@ export class Invitation implements NativeObject {
   /** A CANCEL of ours went out, or will after the first response. */
   #hasCancelled = false;
   /** The peer's CANCEL. */
-  #cancel: SIPMessage | null = null;
-  #cancelled = false;
+  #cancel: { readonly message: SIPMessage | null } | null = null;
   #timedOut = false;
   /** Made when somebody transfers. */
   #transfer: InvitationTransfer | null = null;
@@ -250,6 +250,7 @@ export class Invitation implements NativeObject {
     const native = running();
     const contactHeader = invite.contactHeader ?? defaultContact(invite);
     const args = writeInvite(argumentBlock(), invite, contactHeader);
+    checkSize(args);
     const serial = create(
       "Could not send INVITE",
       (status) => native.sc_invitation_create(args.block, args.size, status),
@@ -301,7 +302,7 @@ export class Invitation implements NativeObject {
     const contactHeader = checkContact(options.contactHeader);
     const sdp = options.sdp ? checkSdp(options.sdp, "sdp") : null;
     const extraHeaders = checkExtraHeaders(options.extraHeaders);
-    const sessionTimer = checkSessionTimer(options.sessionTimer);
+    const sessionTimer = sessionTimerOf(options);
     const proposal = this.#waitingProposal;
     if ((!proposal && !this.#isUnanswered) || this.#serial === null) {
       throw new SIPCoreInvalidStateError("Could not answer: there is no INVITE to answer", this.#state);
@@ -316,6 +317,7 @@ export class Invitation implements NativeObject {
     }
     const args = argumentBlock().text(reason ?? "").text(contactHeader?.body ?? "").text(sdp?.text ?? "");
     writeSessionTimer(writeHeaders(args, extraHeaders), sessionTimer);
+    checkSize(args);
     const proposed = this.#offers.proposedLocal;
     if (sdp && !this.#hasAnswered) this.#offers.proposedLocal = sdp.value;
     try {
@@ -371,6 +373,7 @@ export class Invitation implements NativeObject {
     const kind = sdp ? offer.GIVEN : options.sdp === null ? offer.NONE : offer.CURRENT;
     const args = argumentBlock().u8(kind).text(contactHeader?.body ?? "").text(sdp?.text ?? "");
     writeHeaders(args, extraHeaders);
+    checkSize(args);
     const status = running().sc_invitation_reinvite(this.#serial, args.block, args.size);
     if (status === errors.SC_EBUSY) {
       throw new SIPCoreInvalidStateError(
@@ -416,6 +419,7 @@ export class Invitation implements NativeObject {
       throw new SIPCoreInvalidStateError("Could not send ACK: none waits for an answer", this.#state);
     }
     const args = argumentBlock().text(answer.text);
+    checkSize(args);
     const proposed = this.#offers.proposedLocal;
     this.#offers.proposedLocal = answer.value;
     try {
@@ -468,11 +472,18 @@ export class Invitation implements NativeObject {
     const bytes = encodeBody(body);
     const extraHeaders = checkExtraHeaders(options.extraHeaders);
     const state = this.#state;
-    const mayTalk = state === "early" || state === "connecting" || state === "connected";
-    if (this.#serial === null || !mayTalk || this.#ending) {
+    if (state !== "early" && state !== "connecting" && state !== "connected") {
       throw new SIPCoreInvalidStateError(`Could not send ${method}: there is no call`, state);
     }
-    const args = writeHeaders(argumentBlock().text(method), extraHeaders).text(type).bytes(bytes);
+    this.#request(method, extraHeaders, type, bytes);
+  }
+
+  #request(method: string, headers: readonly BaseHeader[], contentType: string, body: Uint8Array): void {
+    if (this.#serial === null || this.#ending) {
+      throw new SIPCoreInvalidStateError(`Could not send ${method}: the call is over`, this.#state);
+    }
+    const args = writeHeaders(argumentBlock().text(method), headers).text(contentType).bytes(body);
+    checkSize(args);
     check(
       running().sc_invitation_send_request(this.#serial, args.block, args.size),
       `Could not send ${method}`,
@@ -494,7 +505,7 @@ export class Invitation implements NativeObject {
    * bad argument.
    */
   transfer(targetUri: BaseSIPURI, options: TransferOptions = {}): void {
-    const transfer = this.#transfer ??= new InvitationTransfer(this.#transferHost());
+    const transfer = this.#transfer ??= this.#makeTransfer();
     transfer.start(targetUri, options);
   }
 
@@ -506,49 +517,18 @@ export class Invitation implements NativeObject {
    * TypeError for a bad reason.
    */
   notifyTransferProgress(code: number, options: TransferProgressOptions = {}): void {
-    const transfer = this.#transfer ??= new InvitationTransfer(this.#transferHost());
+    const transfer = this.#transfer ??= this.#makeTransfer();
     transfer.progress(code, options);
   }
 
-  #transferHost(): TransferHost {
-    const local = () => this.localIdentity?.uri ?? null;
-    const isConnected = () => this.#state === "connected" && !this.#ending;
-    return {
-      post: (name, data, timestamp, unheard) =>
-        // A getter in it stays one.
-        post(name, this, data as PostedData<typeof name>, { timestamp, ...(unheard ? { unheard } : {}) }),
-      send: (method, headers, contentType, body) => {
-        if (this.#serial === null || this.#ending) {
-          throw new SIPCoreInvalidStateError(`Could not send ${method}: there is no call`, this.#state);
-        }
-        const args = writeHeaders(argumentBlock().text(method), headers).text(contentType).text(body);
-        check(
-          running().sc_invitation_send_request(this.#serial, args.block, args.size),
-          `Could not send ${method}`,
-        );
-      },
-      answer: (request, code, headers) => {
-        const args = writeHeaders(argumentBlock().text(""), headers).text("").text("");
-        runningOrNull()?.sc_incoming_request_answer(
-          request as Serial<"incoming_request">,
-          code,
-          args.block,
-          args.size,
-        );
-      },
-      get localUri() {
-        return local();
-      },
-      get isConnected() {
-        return isConnected();
-      },
-    };
+  #makeTransfer(): InvitationTransfer {
+    return new InvitationTransfer(this, (...request) => this.#request(...request));
   }
 
   /** A REFER, SUBSCRIBE or NOTIFY of the peer's. */
   #transferCame(reader: Reader, time: Date): void {
     const request = reader.f64();
-    const transfer = this.#transfer ??= new InvitationTransfer(this.#transferHost());
+    const transfer = this.#transfer ??= this.#makeTransfer();
     transfer.came(request, this.#heard(reader), time);
   }
 
@@ -562,26 +542,6 @@ export class Invitation implements NativeObject {
     if (method === "NOTIFY") this.#transfer?.refused(time);
     else if (isFinal) this.#transfer?.answered(code, reason, message, time);
     else this.#transfer?.sent(message, time);
-  }
-
-  #gotRequest(message: SIPMessage | null, timestamp: Date): void {
-    if (message === null) return;
-    const name = message.method === "INFO" ? "SIPInvitationGotInfo" : "SIPInvitationGotMessage";
-    post(name, this, {
-      // Decoded when somebody reads them.
-      get method() {
-        return message.method ?? "";
-      },
-      get requestUri() {
-        return message.requestUri;
-      },
-      get headers() {
-        return message.headers;
-      },
-      get body() {
-        return message.body;
-      },
-    }, { timestamp });
   }
 
   /**
@@ -609,6 +569,7 @@ export class Invitation implements NativeObject {
 
   #sendEnd(code: number, extraHeaders: readonly BaseHeader[]): void {
     const args = writeHeaders(argumentBlock(), extraHeaders);
+    checkSize(args);
     const status = running().sc_invitation_end(this.#serial!, code, args.block, args.size);
     // The peer has ended it meanwhile: the change that tells so is on its way.
     if (status === errors.SC_EGONE) return;
@@ -658,7 +619,7 @@ export class Invitation implements NativeObject {
         break;
       }
       case records.SC_RECORD_INVITATION_REQUEST:
-        this.#gotRequest(this.#heard(reader), time);
+        postRequest(this, this.#heard(reader), time);
         break;
       case records.SC_RECORD_INVITATION_TRANSFER:
         this.#transferCame(reader, time);
@@ -673,8 +634,7 @@ export class Invitation implements NativeObject {
         const message = this.#heard(reader);
         // That of a re-INVITE is told by its end.
         if (this.#state === "connected") break;
-        this.#cancelled = true;
-        this.#cancel = message;
+        this.#cancel = { message };
         break;
       }
     }
@@ -714,6 +674,9 @@ export class Invitation implements NativeObject {
         if (!this.#ending) {
           clearTimeout(this.#timer);
           dialog.name();
+          if (dialog.direction === "incoming") {
+            this.#timer = setTimeout(() => this.#forget(), missingAckTime());
+          }
           if (
             dialog.direction === "outgoing" && !this.#offers.hasAgreed &&
             this.#offers.proposedLocal === nothing
@@ -732,6 +695,12 @@ export class Invitation implements NativeObject {
     }
   }
 
+  /** A connection that breaks in the very moment of the answer can take PJSIP's own wait for the ACK with it. */
+  #forget(): void {
+    if (this.#serial === null || this.#state !== "connecting") return;
+    runningOrNull()?.sc_invitation_terminate(this.#serial, 408);
+  }
+
   #confirmed(change: NativeChange, time: Date): void {
     // Without an answer there is no media, and no call (RFC 3261, section 13.2.2.4); nor is there one that somebody
     // wants when the 200 has crossed our CANCEL.
@@ -743,6 +712,7 @@ export class Invitation implements NativeObject {
       return;
     }
     if (this.#ending) return;
+    clearTimeout(this.#timer);
     const acknowledged = this.direction === "incoming" ? change.cause : noCause;
     this.#became("connected", acknowledged, time);
   }
@@ -812,75 +782,33 @@ export class Invitation implements NativeObject {
   }
 
   #disconnected(change: NativeChange, time: Date): void {
-    const { cause } = change;
-    if (this.#state === null) {
-      // The connection failed before the INVITE was on it: every call that was made has gone out, all the same.
-      this.#became("outgoing", { ...noCause, originator: "local", method: "INVITE" }, time);
+    const steps = endingOf({
+      change,
+      state: this.#state,
+      isIncoming: this.direction === "incoming",
+      cancel: this.#cancel,
+      timedOut: this.#timedOut,
+      engineStopping: this.#engineStopping,
+      isEndedByStack: this.#isEndedByStack,
+    });
+    for (const { state, cause } of steps) {
+      if (state === "disconnected") this.#ended(cause, time);
+      else this.#became(state, cause, time);
     }
-    if (this.#cancelled && this.direction === "incoming" && this.#state !== "disconnecting") {
-      const cancel = this.#cancel;
-      this.#ended({
-        ...noCause,
-        message: cancel,
-        originator: "remote",
-        code: 487,
-        reason: sipStatusMessages[487] ?? "Request Terminated",
-        disconnectReason: reasonText(cancel) ?? "user request",
-      }, time);
-      return;
-    }
-    const code = this.#timedOut ? 408 : change.code >= 300 ? change.code : cause.message?.code ?? change.code;
-    // PJSIP's own text ("Normal call clearing") says more than the phrase of the answer to a BYE.
-    const phrase = code < 300 || cause.message?.code !== code ? null : cause.message.reason;
-    const reason = this.#timedOut ? sipStatusMessages[408]! : phrase ?? change.reason;
-    if (this.direction === "incoming" && cause.originator === "local" && code >= 300) {
-      if (this.#state !== "disconnecting") {
-        this.#became("disconnecting", { ...noCause, originator: "local", code, reason }, time);
-      }
-      const disconnectReason = this.#engineStopping && code === 480 ? "engine stopped" : reason;
-      this.#ended({ ...cause, code, reason, disconnectReason }, time);
-      return;
-    }
-    if (this.direction === "incoming" && this.#state === "connecting" && change.code === 408) {
-      // No ACK has come; what became of the BYE that the stack sent then matters to nobody.
-      const reason = sipStatusMessages[408]!;
-      this.#ended({ ...noCause, code: 408, reason, disconnectReason: "missing ACK" }, time);
-      return;
-    }
-    this.#ended({
-      ...(this.#timedOut ? noCause : cause),
-      code,
-      reason,
-      disconnectReason: this.#whyEnded(change, code, reason),
-    }, time);
-  }
-
-  #whyEnded(change: NativeChange, code: number, reason: string): string {
-    // The peer may have hung up before we could.
-    const { originator, message } = change.cause;
-    if (this.#engineStopping && message?.method !== "BYE") return "engine stopped";
-    if (this.#timedOut) return "timeout";
-    if (this.#isEndedByStack && !message?.isRequest) {
-      return code === 408 ? "timeout" : code >= 300 ? reason : "internal error";
-    }
-    if (originator === "remote") return (message?.isRequest && reasonText(message)) || "user request";
-    if (originator === "local") return "user request";
-    return code === 408 ? "timeout" : reason;
   }
 
   #negotiated(reader: Reader, time: Date): void {
     const status = reader.i32();
     if (this.#ending || this.#state === "disconnected") return;
-    if (status === 0) {
-      const { local, remote } = this.#offers.agree(reader.bytes(), reader.bytes());
+    const agreed = status === 0 ? this.#offers.agree(reader.bytes(), reader.bytes()) : null;
+    if (agreed) {
+      const { local, remote } = agreed;
       post("SIPInvitationGotSDPUpdate", this, {
         succeeded: true,
         get localSdp() {
           return local();
         },
-        get remoteSdp() {
-          return remote();
-        },
+        remoteSdp: remote,
         error: null,
       }, { timestamp: time });
     } else {
@@ -889,7 +817,7 @@ export class Invitation implements NativeObject {
         succeeded: false,
         localSdp: null,
         remoteSdp: null,
-        error: statusText(status),
+        error: status === 0 ? "The peer's session description cannot be read" : statusText(status),
       }, { timestamp: time });
     }
     if (this.#acceptance) this.#accepted(time);
@@ -942,8 +870,13 @@ export class Invitation implements NativeObject {
 
   #nobodyListens(): void {
     if (!runningOrNull()) return;
-    if (this.#waitingProposal) this.sendResponse(488);
-    else if (this.#isUnanswered) this.sendResponse(480);
+    try {
+      if (this.#waitingProposal) this.sendResponse(488);
+      else if (this.#isUnanswered) this.sendResponse(480);
+    } catch (error) {
+      // The caller has given up meanwhile: the change that tells so is on its way.
+      if (!(error instanceof SIPCoreInvalidStateError)) throw error;
+    }
   }
 
   #ended(cause: Cause, time: Date): void {
@@ -988,4 +921,9 @@ export class Invitation implements NativeObject {
       invitation.#became("incoming", { ...noCause, originator: "remote", message }, time);
     });
   }
+}
+
+/** In ms: PJSIP waits 64 * T1 for an ACK, then as long for the answer to its BYE. */
+function missingAckTime(): number {
+  return 132 * (sipTimers.t1 || 500);
 }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /** What the methods of Invitation take, checked, copied, and written for the shim. */
 import type { Writer } from "../ffi/wire.ts";
-import { checkInstance, checkInteger, checkText } from "./check_argument.ts";
+import { checkInstance, checkText } from "./check_argument.ts";
 import { BaseCredentials, FrozenCredentials, writeCredentials } from "./credentials.ts";
+import { Engine } from "./engine.ts";
+import { addressOf } from "./dialog_target.ts";
 import { checkExtraHeaders, checkUriHeaders, writeHeaders } from "./extra_headers.ts";
 import {
   BaseContactHeader,
@@ -16,11 +18,17 @@ import {
   FrozenRouteHeader,
   FrozenToHeader,
 } from "./headers.ts";
-import type { InviteOptions, SessionTimer } from "./invitation_options.ts";
+import type { InviteOptions } from "./invitation_options.ts";
 import { lazy } from "./lazy.ts";
 import { ownContact } from "./own_contact.ts";
 import { type CheckedRoute, checkRoute } from "./route.ts";
 import { BaseSDPSession, FrozenSDPSession } from "./sdp_session.ts";
+import {
+  type CheckedSessionTimer,
+  checkSessionTimer,
+  type SessionTimer,
+  writeSessionTimer,
+} from "./session_timer.ts";
 import { checkTimeout } from "./timeout.ts";
 import { BaseSIPURI, FrozenSIPURI } from "./uri.ts";
 
@@ -37,32 +45,6 @@ export interface CheckedInvite {
   readonly extraHeaders: readonly BaseHeader[];
   readonly timeout: number | null;
   readonly sessionTimer: CheckedSessionTimer | null;
-}
-
-/** A session timer with all its parts; `refresher` as the border has it. */
-export interface CheckedSessionTimer {
-  readonly expires: number;
-  readonly minSe: number;
-  readonly refresher: number;
-}
-
-const refreshers: readonly (string | null)[] = [null, "uac", "uas"];
-
-/** Throws TypeError and RangeError for a bad one; null for none. */
-export function checkSessionTimer(timer: SessionTimer | null | undefined): CheckedSessionTimer | null {
-  if (timer === null || timer === undefined) return null;
-  if (typeof timer !== "object") throw new TypeError("sessionTimer must be an object");
-  const most = 2 ** 31 - 1;
-  const minSe = checkInteger(timer.minSe ?? 90, "sessionTimer.minSe", 90, most);
-  const expires = checkInteger(timer.expires ?? Math.max(1800, minSe), "sessionTimer.expires", minSe, most);
-  const refresher = refreshers.indexOf(timer.refresher ?? null);
-  if (refresher < 0) throw new RangeError('sessionTimer.refresher must be "uac", "uas" or null');
-  return { expires, minSe, refresher };
-}
-
-/** As the border has it. */
-export function writeSessionTimer(writer: Writer, timer: CheckedSessionTimer | null): Writer {
-  return writer.u32(timer?.expires ?? 0).u32(timer?.minSe ?? 0).u8(timer?.refresher ?? 0);
 }
 
 /** Throws TypeError and RangeError for bad arguments. */
@@ -83,7 +65,7 @@ export function checkInvite(options: InviteOptions): CheckedInvite {
   checkUriHeaders(requestUri);
   const timeout = checkTimeout(options.timeout ?? null);
   const contactHeader = checkContact(options.contactHeader);
-  const sessionTimer = checkSessionTimer(options.sessionTimer);
+  const sessionTimer = sessionTimerOf(options);
   return {
     requestUri,
     fromHeader,
@@ -135,9 +117,10 @@ export function writeInvite(args: Writer, invite: CheckedInvite, contactHeader: 
   return writeHeaders(writeSessionTimer(args, invite.sessionTimer), extraHeaders);
 }
 
-/** The header without its parameters, which PJSIP wants apart. */
-function addressOf({ uri, displayName }: BaseFromHeader | BaseToHeader): string {
-  return new FrozenFromHeader(uri, { displayName }).body;
+/** What is asked for, or the engine's option. */
+export function sessionTimerOf(options: { sessionTimer?: SessionTimer | null }): CheckedSessionTimer | null {
+  const { sessionTimer } = options;
+  return sessionTimer === undefined ? new Engine().sessionTimer : checkSessionTimer(sessionTimer);
 }
 
 /** "type/subtype", with parameters or without. */

@@ -33,22 +33,23 @@ export class InvitationOffers {
     };
   }
 
-  /** What PJSIP has negotiated, as it prints it. */
+  /**
+   * What PJSIP has negotiated, as it prints it. Null when the peer's is none that anybody could read: pjmedia takes more
+   * for a description than RFC 8866 does.
+   */
   agree(
     local: Uint8Array,
     remote: Uint8Array,
-  ): { local: () => FrozenSDPSession; remote: () => FrozenSDPSession } {
-    const proposed = this.proposedRemote;
-    // They stay for as long as the call, and must not keep what came together with them.
-    const [ownLocal, ownRemote] = [local.slice(), remote.slice()];
-    const agreed = {
-      local: lazy(() => parse(ownLocal)),
-      // As the peer wrote it, where we have that: PJSIP drops what it does not know.
-      remote: lazy(() => proposed() ?? parse(ownRemote)),
-    };
+  ): { local: () => FrozenSDPSession; remote: FrozenSDPSession } | null {
+    // As the peer wrote it, where we have that: PJSIP drops what it does not know.
+    const theirs = this.proposedRemote() ?? FrozenSDPSession.tryParse(decodeText(remote));
+    if (theirs === null) return null;
+    // It stays for as long as the call, and must not keep what came together with it.
+    const ownLocal = local.slice();
+    const agreed = { local: lazy(() => FrozenSDPSession.parse(decodeText(ownLocal))), remote: theirs };
     this.withdraw();
     this.activeLocal = agreed.local;
-    this.activeRemote = agreed.remote;
+    this.activeRemote = () => theirs;
     this.hasAgreed = true;
     return agreed;
   }
@@ -58,8 +59,4 @@ export class InvitationOffers {
     this.proposedLocal = nothing;
     this.proposedRemote = nothing;
   }
-}
-
-function parse(text: Uint8Array): FrozenSDPSession {
-  return FrozenSDPSession.parse(decodeText(text));
 }

@@ -8,6 +8,7 @@ import type {
   BaseToHeader,
 } from "./headers.ts";
 import type { BaseSDPSession, FrozenSDPSession } from "./sdp_session.ts";
+import type { SessionTimer } from "./session_timer.ts";
 import type { BaseSIPURI } from "./uri.ts";
 
 /** Offer and answer of a session; null where there is none. */
@@ -20,16 +21,6 @@ export interface InvitationSDP {
   readonly activeLocal: FrozenSDPSession | null;
   /** What is in force on the peer's side. */
   readonly activeRemote: FrozenSDPSession | null;
-}
-
-/** A session timer (RFC 4028): a call whose peer is lost ends, because refreshes are missed. */
-export interface SessionTimer {
-  /** Seconds until the call ends without a refresh; at least minSe. Default 1800. */
-  expires?: number;
-  /** The least that we accept; at least 90, the default. */
-  minSe?: number;
-  /** Who refreshes: "uac" is who has sent the INVITE. Left out: the peer may choose. */
-  refresher?: "uac" | "uas" | null;
 }
 
 /** What `sendInvite()` takes. */
@@ -50,7 +41,7 @@ export interface InviteOptions {
   timeout?: number | null;
   /** Its abort does what `end()` does. */
   signal?: AbortSignal;
-  /** Left out: none is asked for; one that the peer asks for is kept. */
+  /** Left out: the engine's option. null: none is asked for; one that the peer asks for is kept all the same. */
   sessionTimer?: SessionTimer | null;
 }
 
@@ -64,8 +55,8 @@ export interface ResponseOptions {
   /** A Require header with 100rel makes this provisional response and the later ones reliable (RFC 3262). */
   extraHeaders?: Iterable<BaseHeader>;
   /**
-   * With the 2xx that takes a call: what we want, as far as the peer's INVITE lets us. Left out: a timer is kept when the
-   * peer has asked for one.
+   * With the 2xx that takes a call: what we want, as far as the peer's INVITE lets us. Left out: the engine's option.
+   * null: a timer is kept when the peer has asked for one.
    */
   sessionTimer?: SessionTimer | null;
 }

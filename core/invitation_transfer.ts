@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+import type { Serial } from "../ffi/types.ts";
+import { argumentBlock } from "../ffi/wire.ts";
 import { checkInstance, checkInteger, checkOptionalText } from "./check_argument.ts";
 import { DialogID } from "./dialog_id.ts";
+import { post } from "./dispatch.ts";
 import { SIPCoreInvalidStateError } from "./errors.ts";
-import { checkExtraHeaders } from "./extra_headers.ts";
+import { checkExtraHeaders, writeHeaders } from "./extra_headers.ts";
 import {
   type BaseHeader,
   EventHeader,
@@ -11,10 +14,12 @@ import {
   ReferToHeader,
   SubscriptionStateHeader,
 } from "./headers.ts";
+import type { Invitation } from "./invitation.ts";
 import type {
   InvitationTransferNotifications,
   InvitationTransferState,
 } from "./invitation_transfer_notifications.ts";
+import { runningOrNull } from "./running.ts";
 import type { SIPMessage } from "./sip_message.ts";
 import { sipStatusMessages } from "./sip_status_messages.ts";
 import { BaseSIPURI, SIPURI } from "./uri.ts";
@@ -39,20 +44,26 @@ export interface TransferProgressOptions {
 
 type Name = keyof InvitationTransferNotifications;
 
-/** What a transfer needs of its call. */
-export interface TransferHost {
-  post<N extends Name>(
-    name: N,
-    data: Omit<InvitationTransferNotifications[N]["data"], "timestamp">,
-    time: Date,
-    unheard?: () => void,
-  ): void;
-  /** Sends a request within the call. Throws when there is none. */
-  send(method: string, headers: readonly BaseHeader[], contentType: string, body: string): void;
-  /** Answers a request that waits. Quiet when it is too late. */
-  answer(request: number, code: number, headers: readonly BaseHeader[]): void;
-  readonly localUri: BaseSIPURI | null;
-  readonly isConnected: boolean;
+/** Sends a request within the call. Throws when there is none. */
+export type SendRequest = (
+  method: string,
+  headers: readonly BaseHeader[],
+  contentType: string,
+  body: Uint8Array,
+) => void;
+
+const encoder = new TextEncoder();
+const noBody = new Uint8Array();
+
+/** Answers a request that waits; quiet when that is too late. */
+function answer(request: number, code: number, headers: readonly BaseHeader[]): void {
+  const args = writeHeaders(argumentBlock().text(""), headers).text("").text("");
+  runningOrNull()?.sc_incoming_request_answer(
+    request as Serial<"incoming_request">,
+    code,
+    args.block,
+    args.size,
+  );
 }
 
 /**
@@ -60,7 +71,8 @@ export interface TransferHost {
  * outcome, and the side that was asked and tells it.
  */
 export class InvitationTransfer {
-  readonly #host: TransferHost;
+  readonly #invitation: Invitation;
+  readonly #send: SendRequest;
   #state: InvitationTransferState = null;
   #isOurs = false;
   /** `start()` was called, and the REFER was not told yet. */
@@ -78,12 +90,17 @@ export class InvitationTransfer {
   /** What the last NOTIFY said, as the result when no other comes. */
   #progress: { code: number; reason: string } = { code: 0, reason: "" };
 
-  constructor(host: TransferHost) {
-    this.#host = host;
+  constructor(invitation: Invitation, send: SendRequest) {
+    this.#invitation = invitation;
+    this.#send = send;
   }
 
   get state(): InvitationTransferState {
     return this.#state;
+  }
+
+  get #isConnected(): boolean {
+    return this.#invitation.state === "connected";
   }
 
   get #isBusy(): boolean {
@@ -105,15 +122,15 @@ export class InvitationTransfer {
       uri.headers.set("Replaces", `${callId};to-tag=${remoteTag};from-tag=${localTag}`);
     }
     const extraHeaders = checkExtraHeaders(options.extraHeaders);
-    if (this.#isBusy || !this.#host.isConnected) {
+    if (this.#isBusy || !this.#isConnected) {
       throw new SIPCoreInvalidStateError(
         `Could not transfer: ${this.#isBusy ? "a transfer is under way" : "the call is not connected"}`,
         this.#state,
       );
     }
-    const { localUri } = this.#host;
+    const localUri = this.#invitation.localIdentity?.uri ?? null;
     const isReferred = extraHeaders.some(({ name }) => /^(referred-by|b)$/i.test(name));
-    this.#host.send(
+    this.#send(
       "REFER",
       [
         new ReferToHeader(uri),
@@ -121,7 +138,7 @@ export class InvitationTransfer {
         ...extraHeaders,
       ],
       "",
-      "",
+      noBody,
     );
     this.#isOurs = true;
     this.#isSilent = false;
@@ -155,14 +172,14 @@ export class InvitationTransfer {
     const state = ended === null
       ? new SubscriptionStateHeader("active", { parameters: { expires: `${left}` } })
       : new SubscriptionStateHeader("terminated", { parameters: { reason: ended } });
-    this.#host.send("NOTIFY", [this.#event, state], sipfrag, `SIP/2.0 ${code} ${reason}\r\n`);
+    this.#send("NOTIFY", [this.#event, state], sipfrag, encoder.encode(`SIP/2.0 ${code} ${reason}\r\n`));
   }
 
   #became(state: InvitationTransferState, time: Date): void {
     const prevState = this.#state;
     if (state === prevState) return;
     this.#state = state;
-    this.#host.post("SIPInvitationTransferChangedState", { prevState, state }, time);
+    post("SIPInvitationTransferChangedState", this.#invitation, { prevState, state }, { timestamp: time });
   }
 
   #end(code: number, reason: string, time: Date): void {
@@ -170,8 +187,9 @@ export class InvitationTransfer {
     clearTimeout(this.#timer);
     this.#concluding = false;
     this.#became("TERMINATED", time);
-    if (code >= 200 && code < 300) this.#host.post("SIPInvitationTransferDidEnd", {}, time);
-    else this.#host.post("SIPInvitationTransferDidFail", { code, reason }, time);
+    if (code >= 200 && code < 300) {
+      post("SIPInvitationTransferDidEnd", this.#invitation, {}, { timestamp: time });
+    } else post("SIPInvitationTransferDidFail", this.#invitation, { code, reason }, { timestamp: time });
   }
 
   /** When nothing is heard any more the subscription is over. */
@@ -183,7 +201,7 @@ export class InvitationTransfer {
 
   #expired(): void {
     try {
-      if (this.#isOurs) this.#host.send("SUBSCRIBE", [this.#event, new Header("Expires", "0")], "", "");
+      if (this.#isOurs) this.#send("SUBSCRIBE", [this.#event, new Header("Expires", "0")], "", noBody);
       else this.#notify(this.#progress.code || 100, this.#progress.reason || "Trying", "timeout");
     } catch {
       // The call is over, and with it the transfer.
@@ -205,23 +223,18 @@ export class InvitationTransfer {
     unheard?: () => void,
   ): void {
     if (message === null) return;
-    this.#host.post(
-      name,
-      {
-        method: "REFER",
-        get requestUri() {
-          return message.requestUri;
-        },
-        get headers() {
-          return message.headers;
-        },
-        get body() {
-          return message.body;
-        },
+    post(name, this.#invitation, {
+      method: "REFER",
+      get requestUri() {
+        return message.requestUri;
       },
-      time,
-      unheard,
-    );
+      get headers() {
+        return message.headers;
+      },
+      get body() {
+        return message.body;
+      },
+    }, { timestamp: time, ...(unheard ? { unheard } : {}) });
   }
 
   /** The response to the REFER. */
@@ -242,7 +255,7 @@ export class InvitationTransfer {
   #begin(time: Date): void {
     this.#hasBegun = true;
     this.#expireIn(lifetime);
-    this.#host.post("SIPInvitationTransferDidStart", {}, time);
+    post("SIPInvitationTransferDidStart", this.#invitation, {}, { timestamp: time });
   }
 
   /** A NOTIFY of ours was refused. */
@@ -271,11 +284,11 @@ export class InvitationTransfer {
     const { headers } = message;
     const target = headers.get("Refer-To");
     if (headers.getAll("Refer-To").length !== 1 || !target || !("uri" in target)) {
-      this.#host.answer(request, 400, []);
+      answer(request, 400, []);
       return;
     }
-    if (this.#isBusy || !this.#host.isConnected) {
-      this.#host.answer(request, 480, []);
+    if (this.#isBusy || !this.#isConnected) {
+      answer(request, 480, []);
       return;
     }
     this.#isOurs = false;
@@ -287,11 +300,11 @@ export class InvitationTransfer {
     let isHeard = true;
     this.#post("SIPInvitationTransferNewIncoming", message, time, () => isHeard = false);
     if (!isHeard) {
-      this.#host.answer(request, 480, []);
+      answer(request, 480, []);
       this.#end(480, sipStatusMessages[480]!, time);
       return;
     }
-    this.#host.answer(
+    answer(
       request,
       202,
       this.#isSilent ? [new Header("Refer-Sub", "false")] : [
@@ -309,12 +322,12 @@ export class InvitationTransfer {
 
   #subscribed(request: number, message: SIPMessage, time: Date): void {
     if (this.#isOurs || this.#state !== "ACTIVE" || this.#isSilent) {
-      this.#host.answer(request, 481, []);
+      answer(request, 481, []);
       return;
     }
     const wanted = Number(message.headers.text("Expires") ?? lifetime);
     const expires = Number.isInteger(wanted) && wanted >= 0 ? Math.min(wanted, 600) : lifetime;
-    this.#host.answer(request, 200, [new Header("Expires", `${expires}`)]);
+    answer(request, 200, [new Header("Expires", `${expires}`)]);
     const { code, reason } = this.#progress;
     if (expires > 0) this.#expireIn(expires);
     try {
@@ -332,7 +345,7 @@ export class InvitationTransfer {
       this.#became("ACCEPTED", time);
       this.#begin(time);
     }
-    this.#host.post("SIPInvitationTransferGotNotify", {
+    post("SIPInvitationTransferGotNotify", this.#invitation, {
       requestUri: message.requestUri,
       fromHeader: message.from,
       toHeader: message.to,
@@ -340,7 +353,7 @@ export class InvitationTransfer {
       body: message.body,
       contentType,
       event: headers.text("Event"),
-    }, time);
+    }, { timestamp: time });
     const event = headers.get("Event");
     // The id that the peer has given its subscription goes back in ours.
     if (event && "event" in event) this.#event = EventHeader.from(event);
@@ -367,8 +380,11 @@ export class InvitationTransfer {
     clearTimeout(this.#timer);
     this.#hasBegun = false;
     this.#became("TERMINATED", time);
-    if (code >= 200 && code < 300) this.#host.post("SIPInvitationTransferDidEnd", {}, time);
-    else this.#host.post("SIPInvitationTransferDidFail", { code: code >= 300 ? code : 0, reason }, time);
+    if (code >= 200 && code < 300) {
+      post("SIPInvitationTransferDidEnd", this.#invitation, {}, { timestamp: time });
+    } else {post("SIPInvitationTransferDidFail", this.#invitation, { code: code >= 300 ? code : 0, reason }, {
+        timestamp: time,
+      });}
   }
 
   /** The call is over. */

@@ -6,9 +6,13 @@ import type { AudioTransportNotifications } from "../media/audio_transport.ts";
 import type { RTPTransportNotifications } from "../media/rtp_transport.ts";
 import type { WaveFileNotifications } from "../media/wave_file.ts";
 import type { IncomingRequestNotifications } from "./incoming_request.ts";
+import type { IncomingReferralNotifications } from "./incoming_referral_notifications.ts";
+import type { IncomingSubscriptionNotifications } from "./incoming_subscription_notifications.ts";
 import type { InvitationNotifications } from "./invitation_notifications.ts";
+import type { SubscriptionNotifications } from "./subscription_notifications.ts";
 import type { MessageNotifications } from "./message.ts";
 import type { PublicationNotifications } from "./publication_notifications.ts";
+import type { ReferralNotifications } from "./referral_notifications.ts";
 import type { RegistrationNotifications } from "./registration_notifications.ts";
 import type { RequestNotifications } from "./request_notifications.ts";
 import { NotificationStream } from "./notification_stream.ts";
@@ -44,6 +48,10 @@ export interface NotificationMap
     EngineNotifications,
     IncomingRequestNotifications,
     InvitationNotifications,
+    SubscriptionNotifications,
+    IncomingSubscriptionNotifications,
+    ReferralNotifications,
+    IncomingReferralNotifications,
     RequestNotifications,
     MessageNotifications,
     RegistrationNotifications,

@@ -15,7 +15,7 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { killAll } from "./bench/child.ts";
 import { type BenchOptions, parseOptions, usage } from "./bench/options.ts";
-import { measure, type Part, planParts } from "./bench/parts.ts";
+import { isMeasured, measure, type Part, planParts } from "./bench/parts.ts";
 import { formatTable, type Series, summarise, type Summary } from "./bench/report.ts";
 import { findPjsipPerf, findServers } from "./bench/servers.ts";
 import { findSipp } from "./bench/sipp.ts";
@@ -39,7 +39,7 @@ async function bench(options: BenchOptions): Promise<boolean> {
       for (let turn = 0; turn < recipes.length; turn++) {
         const i = (turn + round) % recipes.length;
         const [recipe, line] = [recipes[i], series.get(part)?.[i]];
-        if (!recipe || !line) continue;
+        if (!recipe || !line || !isMeasured(part, recipe)) continue;
         progress(`round ${round + 1} of ${options.rounds}, ${part.name}, ${recipe.label}`);
         line.rounds.push(await measure(part, recipe, clients));
       }
@@ -47,7 +47,7 @@ async function bench(options: BenchOptions): Promise<boolean> {
   }
   progress("");
   const results: PartResult[] = parts.map((part) => {
-    const all = series.get(part) ?? [];
+    const all = (series.get(part) ?? []).filter(({ rounds }) => rounds.length > 0);
     const summaries = summarise(all);
     console.log(`\n${formatTable(part.title, summaries)}`);
     return {

@@ -22,6 +22,7 @@ const TASKS = {
   bench: { script: "scripts/bench.ts", library: ["--samples"] },
   soak: { script: "scripts/soak.ts", library: [] },
   pjsua: { script: "scripts/pjsua.ts", library: [] },
+  hostile: { script: "scripts/hostile.ts", library: [] },
   fmt: { commands: [["deno", "fmt"]] },
   lint: { commands: [["deno", "fmt", "--check"], ["deno", "lint"]] },
   check: { commands: [["deno", "check"], ["tsc", "-p", "tsconfig.json"]] },

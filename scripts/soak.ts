@@ -24,6 +24,7 @@ const kinds = {
   incoming: { calls: 5000, seconds: 14 },
   outgoing: { calls: 5000, seconds: 14 },
   talking: { calls: 500, seconds: 25 },
+  requests: { calls: 20_000, seconds: 8 },
 } as const;
 
 /** In these rounds the runtimes compile and grow; after them this is the most that may stay, in bytes. */
@@ -130,7 +131,7 @@ async function soakCalls(runtime: RuntimeName, kind: keyof typeof kinds, minutes
     args,
     runtime,
     (figures, round) =>
-      `  ${String(round * calls).padStart(7)} calls ${mebibytes(figures.residentBytes)} MiB, ` +
+      `  ${String(round * calls).padStart(7)} of them ${mebibytes(figures.residentBytes)} MiB, ` +
       `heap ${mebibytes(figures.heapBytes)}, pools ${mebibytes(figures.poolBytes)}`,
   );
   return judge(all, calls, mostPerCall);
@@ -143,7 +144,7 @@ async function soak(runtime: RuntimeName, counts: { minutes: number; exits: numb
   say(`${runtime}: starts and stops`);
   isGood = await soakCycles(runtime, counts.cycles) && isGood;
   for (const kind of Object.keys(kinds) as (keyof typeof kinds)[]) {
-    say(`${runtime}: calls, ${kind}`);
+    say(`${runtime}: ${kind === "requests" ? kind : `calls, ${kind}`}`);
     isGood = await soakCalls(runtime, kind, counts.minutes) && isGood;
   }
   return isGood;

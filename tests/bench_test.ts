@@ -20,7 +20,7 @@ describe("parseOptions()", () => {
   it("parseOptions() takes everything by default", () => {
     assertEquals(parseOptions([]), {
       rounds: 3,
-      parts: ["options", "invite", "open-loop", "message"],
+      parts: ["options", "invite", "open-loop", "message", "register"],
       servers: ["c", "deno", "bun", "sip"],
       json: null,
       quick: false,
@@ -54,6 +54,7 @@ describe("parseOptions()", () => {
       ["open-loop", 3_000, 1_000],
       ["open-loop", 12_000, 4_000],
       ["message", 6_000, 2_000],
+      ["register", 10_000, null],
     ]);
     assertEquals(planParts(parseOptions(["--only", "invite", "--quick"])).map(({ count }) => count), [500]);
   });

@@ -43,6 +43,7 @@ const hostile: Readonly<Record<string, string>> = {
   "10,000 attributes": session(audio, ...lines(10_000, (index) => `a=${index}`)).slice(0, 60_000),
   "10,000 empty media lines": session(...lines(10_000, () => "m=")).slice(0, 60_000),
   "200 formats": session(`m=audio 4000 RTP/AVP ${lines(200, (index) => `${index % 128}`).join(" ")}`),
+  "a NUL in a line": session("m=audio 4000 RTP/AVP 0").replace("IN IP4", "IN\0IP4"),
   "payload numbers behind tabs": session("m=audio\t4000\tRTP/AVP\t200", "a=rtpmap:\t200 PCMU/8000"),
 };
 

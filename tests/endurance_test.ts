@@ -162,6 +162,13 @@ describe("Engine and memory", { skip: skipWithoutSipp || skipMemory }, () => {
     });
   }
 
+  it("Request and IncomingRequest leave nothing behind", patient, async () => {
+    const { poolBytes, heapBytes, residentBytes } = await leftByEach("requests", 5000, 3000);
+    assertLess(poolBytes!, 8);
+    assertLess(heapBytes!, 128);
+    assertLess(residentBytes!, 256);
+  });
+
   it("AudioTransport leaves nothing of a call with sound behind", patient, async () => {
     assertLess((await leftByEach("talking", 20, 30))["poolBytes"]!, 8);
   });

@@ -40,6 +40,7 @@ const options: readonly (readonly [seed: string, ours: keyof EngineOptions, effe
   ["ip_address", "ipAddress", ["engine", "listens at all addresses"]],
   ["detect_sip_loops", "detectSipLoops", ["engine_answers", "come already by another way"]],
   ["", "maxPendingRequests", ["engine_answers", "refuses with 503 what is too much"]],
+  ["", "sessionTimer", ["invitation_timer", "what calls ask for that name none"]],
   ["", "libraryPath", ["library", "takes the path of its first call"]],
 ];
 

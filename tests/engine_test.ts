@@ -110,6 +110,7 @@ describe("Engine", () => {
       },
       incomingEvents: [],
       incomingRequests: [],
+      sessionTimer: null,
     });
     assert(Object.isFrozen(Engine.defaultStartOptions));
   });
@@ -206,6 +207,8 @@ describe("Engine", () => {
       [{ detectSipLoops: 1 }, TypeError, "detectSipLoops"],
       [{ maxPendingRequests: 0 }, RangeError, "maxPendingRequests"],
       [{ maxPendingRequests: "10" }, TypeError, "maxPendingRequests"],
+      [{ sessionTimer: 1800 }, TypeError, "sessionTimer"],
+      [{ sessionTimer: { expires: 60 } }, RangeError, "sessionTimer.expires"],
       [{ events: 5 }, TypeError, "events"],
       [{ events: null }, TypeError, "events"],
       [{ events: { "a b": ["text/plain"] } }, TypeError, "events"],

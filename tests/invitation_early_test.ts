@@ -334,6 +334,28 @@ describe("Invitation, without an offer of ours", () => {
     assertEquals(story.changes.includes("connecting -> connected/normal"), false);
   });
 
+  it("Invitation acknowledges an old 2xx at once while the ACK of another waits for sendAck()", async () => {
+    await using peer = await Peer.open({ keepRetransmissions: true });
+    const { story, invitation, invite } = await callPeer(peer);
+    const first = peer.respond(invite, 200, { body: sdp });
+    const number = cseqOf(await peer.next({ method: "ACK" })).number;
+    await story.until("connected");
+    invitation.sendReinvite({ sdp: null });
+    const reinvite = await peer.next({ method: "INVITE" });
+    peer.respond(reinvite, 200, { body: version(2) });
+    await story.untilChange("connected/sent_proposal -> connected/received_proposal");
+    peer.send(first.text, engine.udpPort!);
+    const again = await peer.next({ method: "ACK" });
+    assertEquals([cseqOf(again).number, again.body], [number, ""]);
+    invitation.sendAck(silentSdp);
+    const ack = await peer.next({ method: "ACK" });
+    assertEquals([cseqOf(ack).number, streams(ack.body)], [cseqOf(reinvite).number, silentStreams]);
+    await story.untilChange("connected/received_proposal -> connected/normal");
+    invitation.end();
+    peer.respond(await peer.next({ method: "BYE" }), 200);
+    await story.end();
+  });
+
   it("Invitation repeats what is agreed on when sendAck() to a re-INVITE does not come", async () => {
     await using peer = await Peer.open();
     const { story, invitation } = await connectedCallToPeer(peer);

@@ -177,6 +177,31 @@ describe("Invitation, session timers", () => {
     }
   });
 
+  it("Engine.sessionTimer is what calls ask for that name none", async () => {
+    await engine.stop();
+    engine = await startEngine({ sessionTimer: { expires: 700, refresher: "uas" } });
+    assertEquals(engine.sessionTimer, { expires: 700, minSe: 90, refresher: "uas" });
+    await using peer = await Peer.open();
+    for (
+      const [options, expected] of [
+        [{}, "700;refresher=uas"],
+        [{ sessionTimer: { expires: 800 } }, "800"],
+        [{ sessionTimer: null }, null],
+      ] as const
+    ) {
+      const { story, invite } = await callPeer(peer, options);
+      assertEquals(timerOf(invite), expected);
+      peer.respond(invite, 486);
+      await story.end();
+    }
+    const { story, ok } = await connectedCallFromPeer(engine, peer);
+    assertEquals(timerOf(ok), "700;refresher=uas");
+    await finish(peer, story);
+    await engine.stop();
+    engine = await startEngine();
+    assertEquals(engine.sessionTimer, null);
+  });
+
   it("Invitation.sendInvite() refuses session timers that are none", async () => {
     await using peer = await Peer.open();
     const { story, invitation } = await callFromPeer(engine, peer);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-import { checkConcrete, checkInstance } from "../check_argument.ts";
+import { checkConcrete, checkInstance, checkText } from "../check_argument.ts";
 import type { FrozenDict } from "../frozen.ts";
 import type { ParametersInit } from "../parameters.ts";
 import { orNull, parsing } from "../parsing.ts";
@@ -86,7 +86,7 @@ export class RouteHeader extends BaseRouteHeader {
     if (!isIPLiteral(checkHost(address, "address"))) {
       throw new TypeError(`address must be an IP address, got "${address}"`);
     }
-    if (!["udp", "tcp", "tls"].includes(transport)) {
+    if (!["udp", "tcp", "tls"].includes(checkText(transport, "transport"))) {
       throw new RangeError(`transport must be "udp", "tcp" or "tls", got "${transport}"`);
     }
     if (tlsName !== null && transport !== "tls") {

@@ -6,12 +6,16 @@ import { devices } from "./devices.ts";
 import { engine } from "./engine.ts";
 import { events } from "./events.ts";
 import { incomingRequest } from "./incoming_request.ts";
+import { incomingReferral } from "./incoming_referral.ts";
+import { incomingSubscription } from "./incoming_subscription.ts";
 import { invitation } from "./invitation.ts";
 import { library } from "./library.ts";
 import { log } from "./log.ts";
 import { recordingWaveFile } from "./recording_wave_file.ts";
 import { request } from "./request.ts";
+import { referral } from "./referral.ts";
 import { rtpTransport } from "./rtp_transport.ts";
+import { subscription } from "./subscription.ts";
 import { transports } from "./transports.ts";
 import { waveFile } from "./wave_file.ts";
 import { pjlib } from "./pjlib.ts";
@@ -26,6 +30,10 @@ type Table =
   & typeof events
   & typeof incomingRequest
   & typeof invitation
+  & typeof subscription
+  & typeof incomingSubscription
+  & typeof referral
+  & typeof incomingReferral
   & typeof audioMixer
   & typeof request
   & typeof rtpTransport
@@ -45,6 +53,10 @@ export const table: Table = {
   ...events,
   ...incomingRequest,
   ...invitation,
+  ...subscription,
+  ...incomingSubscription,
+  ...referral,
+  ...incomingReferral,
   ...audioMixer,
   ...request,
   ...rtpTransport,

@@ -43,7 +43,8 @@ void sc_admission_report(void)
 /* To the others the stack answers by itself. */
 static bool waits_for_program(const pjsip_method *method)
 {
-    return method->id == PJSIP_INVITE_METHOD || sc_is_message(method) || sc_incoming_request_wants(method);
+    return method->id == PJSIP_INVITE_METHOD || sc_is_message(method) || !pj_strcmp2(&method->name, "SUBSCRIBE") ||
+           !pj_strcmp2(&method->name, "REFER") || sc_incoming_request_wants(method);
 }
 
 static bool is_full(void)

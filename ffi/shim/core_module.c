@@ -222,6 +222,9 @@ static pj_bool_t on_rx_request(pjsip_rx_data *rdata)
     } else if (!pj_strcmp2(&method->name, "SUBSCRIBE")) {
         if (understands(rdata))
             sc_events_on_subscribe(rdata);
+    } else if (!pj_strcmp2(&method->name, "REFER")) {
+        if (understands(rdata))
+            sc_incoming_referral_on_refer(rdata);
     } else
         sc_answer(rdata, PJSIP_SC_METHOD_NOT_ALLOWED, NULL);
     return PJ_TRUE;

@@ -49,22 +49,87 @@ static void keep_answer_only(pjsip_rx_data *rdata)
     }
 }
 
+/* pjmedia refuses an empty s= line, which peers send although RFC 8866 wants a blank in it. */
+static void fill_session_name(pjsip_rx_data *rdata)
+{
+    static const pj_str_t names[] = { { "\ns=\r\n", 5 }, { "\ns=\n", 4 } };
+    pjsip_msg_body *body = rdata->msg_info.msg->body;
+    pj_str_t text, copy;
+    char *found = NULL;
+    unsigned i;
+
+    if (!body || !body_is_sdp(body) || body->print_body != &pjsip_print_text_body)
+        return;
+    text.ptr = body->data;
+    text.slen = (pj_ssize_t)body->len;
+    for (i = 0; i < PJ_ARRAY_SIZE(names) && !found; i++)
+        found = pj_strstr(&text, &names[i]);
+    if (!found)
+        return;
+    copy.ptr = pj_pool_alloc(rdata->tp_info.pool, body->len + 1);
+    if (!copy.ptr)
+        return;
+    copy.slen = found + 3 - text.ptr;
+    memcpy(copy.ptr, text.ptr, (size_t)copy.slen);
+    copy.ptr[copy.slen] = '-';
+    memcpy(copy.ptr + copy.slen + 1, found + 3, (size_t)(text.slen - copy.slen));
+    body->data = copy.ptr;
+    body->len++;
+}
+
+/* An INVITE of RFC 2543 may have no Contact: its From is the remote target then. */
+static void add_contact(pjsip_rx_data *rdata)
+{
+    static const pj_str_t cookie = { PJSIP_RFC3261_BRANCH_ID, PJSIP_RFC3261_BRANCH_LEN };
+    pjsip_msg *msg = rdata->msg_info.msg;
+    pjsip_contact_hdr *contact;
+
+    if (msg->line.req.method.id != PJSIP_INVITE_METHOD || pjsip_msg_find_hdr(msg, PJSIP_H_CONTACT, NULL) ||
+        !pj_strnicmp(&rdata->msg_info.via->branch_param, &cookie, cookie.slen))
+        return;
+    contact = pjsip_contact_hdr_create(rdata->tp_info.pool);
+    if (!contact)
+        return;
+    contact->uri = rdata->msg_info.from->uri;
+    pjsip_msg_add_hdr(msg, (pjsip_hdr *)contact);
+}
+
 static pj_bool_t on_rx_request(pjsip_rx_data *rdata)
 {
     if (rdata->msg_info.msg->line.req.method.id == PJSIP_ACK_METHOD) {
         keep_answer_only(rdata);
+        fill_session_name(rdata);
         return PJ_FALSE;
     }
-    if (is_safe(rdata))
+    if (is_safe(rdata)) {
+        fill_session_name(rdata);
+        add_contact(rdata);
         return PJ_FALSE;
+    }
     pjsip_endpt_respond_stateless(sc_engine.endpt, rdata, PJSIP_SC_NOT_ACCEPTABLE_HERE, NULL, NULL, NULL);
     sc_invitation_on_refused_sdp(rdata);
     return PJ_TRUE;
 }
 
+/* Without what no ACK can be sent along; a request that has it is refused. */
+static void drop_bad_routes(pjsip_msg *msg)
+{
+    pjsip_hdr *header = msg->hdr.next;
+
+    while (header != &msg->hdr) {
+        pjsip_hdr *next = header->next;
+
+        if (!sc_is_good_route(header))
+            pj_list_erase(header);
+        header = next;
+    }
+}
+
 static pj_bool_t on_rx_response(pjsip_rx_data *rdata)
 {
+    drop_bad_routes(rdata->msg_info.msg);
     keep_answer_only(rdata);
+    fill_session_name(rdata);
     return PJ_FALSE;
 }
 

@@ -242,9 +242,21 @@ static void tear_down(void)
 
 static void end_all(void)
 {
-    static const sc_kind order[] = { SC_KIND_INVITATION,          SC_KIND_INCOMING_REQUEST, SC_KIND_REQUEST,
-                                     SC_KIND_AUDIO_TRANSPORT,     SC_KIND_WAVE_FILE,
-                                     SC_KIND_RECORDING_WAVE_FILE, SC_KIND_AUDIO_MIXER,      SC_KIND_RTP_TRANSPORT };
+    static const struct {
+        sc_kind kind;
+        void (*abandon)(void *object);
+    } order[] = { { SC_KIND_INVITATION, sc_invitation_abandon },
+                  { SC_KIND_SUBSCRIPTION, sc_subscriber_abandon },
+                  { SC_KIND_INCOMING_SUBSCRIPTION, sc_notifier_abandon },
+                  { SC_KIND_REFERRAL, sc_subscriber_abandon },
+                  { SC_KIND_INCOMING_REFERRAL, sc_notifier_abandon },
+                  { SC_KIND_INCOMING_REQUEST, NULL },
+                  { SC_KIND_REQUEST, NULL },
+                  { SC_KIND_AUDIO_TRANSPORT, NULL },
+                  { SC_KIND_WAVE_FILE, NULL },
+                  { SC_KIND_RECORDING_WAVE_FILE, NULL },
+                  { SC_KIND_AUDIO_MIXER, NULL },
+                  { SC_KIND_RTP_TRANSPORT, NULL } };
     unsigned i;
 
     sc_gate_close();
@@ -253,9 +265,9 @@ static void end_all(void)
         sc_object *object;
         size_t from = 0;
 
-        while ((object = sc_object_any(order[i], &from))) {
-            if (order[i] == SC_KIND_INVITATION)
-                sc_invitation_abandon(object);
+        while ((object = sc_object_any(order[i].kind, &from))) {
+            if (order[i].abandon)
+                order[i].abandon(object);
             sc_object_remove(object);
             sc_object_put(object);
         }
@@ -341,6 +353,7 @@ int32_t sc_engine_start(sc_bytes args, uint32_t size)
     STEP("set the resolver", sc_resolver_init());
     STEP("read the address", sc_transports_init(af, &address));
     sc_connections_init();
+    sc_parse_guard_init();
     STEP("register the trace", register_module(&sc_trace_module));
     STEP("register the message buffers", register_module(&sc_tx_buffer_module));
     STEP("register the user agent", register_module(&sc_identity_module));

@@ -5,7 +5,32 @@
 /* A subscription lives so long unless it says otherwise, in seconds. */
 #define DEFAULT_EXPIRES 3600
 
+static const pj_str_t refer_event = { "refer", 5 };
 static sc_name_set incoming = SC_NAME_SET_INITIALIZER;
+
+/* Unless calls have said so already. */
+static pj_status_t allow_refer(void)
+{
+    static const pj_str_t method = { "REFER", 5 }, extension = { "norefersub", 10 };
+    pj_status_t status = PJ_SUCCESS;
+
+    if (pjsip_endpt_has_capability(sc_engine.endpt, PJSIP_H_ALLOW, NULL, &method) != PJSIP_DIALOG_CAP_SUPPORTED)
+        status = pjsip_endpt_add_capability(sc_engine.endpt, NULL, PJSIP_H_ALLOW, NULL, 1, &method);
+    return status == PJ_SUCCESS
+               ? pjsip_endpt_add_capability(sc_engine.endpt, NULL, PJSIP_H_SUPPORTED, NULL, 1, &extension)
+               : status;
+}
+
+static bool is_known(const pj_str_t *name)
+{
+    const pjsip_generic_array_hdr *allowed = (const pjsip_generic_array_hdr *)sc_events_allowed();
+    unsigned i;
+
+    for (i = 0; i < allowed->count; i++)
+        if (!pj_stricmp(&allowed->values[i], name))
+            return true;
+    return false;
+}
 
 /* PJSIP appends to these headers without looking at their size. */
 static bool has_room(unsigned types)
@@ -42,6 +67,8 @@ pj_status_t sc_events_init(sc_reader *reader)
 
     for (count = sc_read_u32(reader); count && status == PJ_SUCCESS; count--)
         status = add(reader);
+    if (status == PJ_SUCCESS && sc_events_know_refer())
+        status = allow_refer();
     return status == PJ_SUCCESS ? sc_name_set_read(&incoming, reader) : status;
 }
 
@@ -50,21 +77,30 @@ const pjsip_hdr *sc_events_allowed(void)
     return pjsip_evsub_get_allow_events_hdr(NULL);
 }
 
-/* The subscription that the program could answer is made where somebody listens to it; nobody can so far. */
+void sc_events_refuse(pjsip_rx_data *rdata)
+{
+    pjsip_hdr headers;
+
+    pj_list_init(&headers);
+    pj_list_push_back(&headers, pjsip_hdr_shallow_clone(rdata->tp_info.pool, sc_events_allowed()));
+    sc_answer(rdata, PJSIP_SC_BAD_EVENT, &headers);
+}
+
+bool sc_events_know_refer(void)
+{
+    return is_known(&refer_event);
+}
+
 void sc_events_on_subscribe(pjsip_rx_data *rdata)
 {
     static const pj_str_t name = { "Event", 5 }, compact = { "o", 1 };
     const pjsip_event_hdr *event =
         pjsip_msg_find_hdr_by_names(rdata->msg_info.msg, &name, &compact, NULL);
-    pjsip_hdr headers;
 
-    if (event && sc_name_set_has(&incoming, &event->event_type)) {
-        sc_answer(rdata, PJSIP_SC_TEMPORARILY_UNAVAILABLE, NULL);
-        return;
-    }
-    pj_list_init(&headers);
-    pj_list_push_back(&headers, pjsip_hdr_shallow_clone(rdata->tp_info.pool, sc_events_allowed()));
-    sc_answer(rdata, PJSIP_SC_BAD_EVENT, &headers);
+    if (event && sc_name_set_has(&incoming, &event->event_type))
+        sc_notifier_on_request(SC_KIND_INCOMING_SUBSCRIPTION, false, rdata);
+    else
+        sc_events_refuse(rdata);
 }
 
 int32_t sc_events_add(sc_bytes args, uint32_t size)

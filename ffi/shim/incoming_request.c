@@ -40,7 +40,8 @@ static void wait_for_answer(request *self)
 {
     /* As long as transactions live (64*T1, 32 s); who has not answered by then never will. */
     pj_gettickcount(&self->due);
-    self->due.sec += pjsip_cfg()->tsx.td / 1000;
+    self->due.msec += (long)pjsip_cfg()->tsx.td;
+    pj_time_val_normalize(&self->due);
     pthread_mutex_lock(&waiting_mutex);
     TAILQ_INSERT_TAIL(&waiting, self, entry);
     self->waits = true;

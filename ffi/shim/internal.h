@@ -44,6 +44,10 @@ typedef enum {
     SC_KIND_INVITATION = 1,
     SC_KIND_INCOMING_REQUEST,
     SC_KIND_REQUEST,
+    SC_KIND_SUBSCRIPTION,
+    SC_KIND_INCOMING_SUBSCRIPTION,
+    SC_KIND_REFERRAL,
+    SC_KIND_INCOMING_REFERRAL,
     SC_KIND_AUDIO_MIXER,
     SC_KIND_RTP_TRANSPORT,
     SC_KIND_AUDIO_TRANSPORT,
@@ -212,6 +216,11 @@ extern pjsip_module sc_door_module;
 
 /* Whether this response has lost its session description at the door. */
 bool sc_door_has_refused(const pjsip_rx_data *rdata);
+/* ---- parse_guard.c --- what cannot be parsed, or should not be ------------------------------------------------------- */
+
+void sc_parse_guard_init(void);
+/* A Record-Route that a request can be sent along; true for any other header. */
+bool sc_is_good_route(const pjsip_hdr *header);
 
 /* ---- identity.c -------------------------------------------------------------------------------------------------- */
 
@@ -283,6 +292,10 @@ void sc_admission_report(void);
 /* After the endpoint's other modules: the packages (list of name and list of content types), then the incoming ones. */
 pj_status_t sc_events_init(sc_reader *reader);
 void sc_events_on_subscribe(pjsip_rx_data *rdata);
+/* 489, with the packages that are known. */
+void sc_events_refuse(pjsip_rx_data *rdata);
+/* Whether "refer" is among the packages. */
+bool sc_events_know_refer(void);
 /* Allow-Events; NULL when no package is known. */
 const pjsip_hdr *sc_events_allowed(void);
 
@@ -331,6 +344,19 @@ void sc_credentials_choose(const pjsip_auth_clt_sess *session, pjsip_msg *msg);
 void sc_credentials_replace(pj_pool_t *pool, pjsip_msg *msg);
 extern pjsip_module sc_credentials_module;
 
+/* ---- dialog.c ---------------------------------------------------------------------------------------------------- */
+
+/*
+ * Makes a dialog that goes out, and locks it; also on failure, where there is one: without a session it goes when its
+ * lock is given back. Reads the request URI, From without and with its parameters, To likewise, Contact, Route
+ * (name-addr or URI; it may be empty) and the name that the certificate must bear.
+ */
+pj_status_t sc_dialog_create(sc_reader *reader, pj_pool_t *pool, pjsip_dialog **dlg);
+/* Our Contact: the request URI when it is an address of ours, else its user at the address the request came to. */
+pj_str_t sc_dialog_contact(pjsip_rx_data *rdata);
+/* pjsip puts it into the answers that carry one (1xx, 2xx, 3xx, 485), and into what follows in the dialog. */
+pj_status_t sc_dialog_set_contact(pjsip_dialog *dlg, const pj_str_t *contact);
+
 /* ---- request.c --------------------------------------------------------------------------------------------------- */
 
 extern pjsip_module sc_request_module;
@@ -353,6 +379,24 @@ void sc_invitation_on_invite(pjsip_rx_data *rdata);
 void sc_invitation_on_refused_sdp(pjsip_rx_data *rdata);
 /* While the engine ends: no record of it any more. */
 void sc_invitation_abandon(void *object);
+/* The watching end, of SC_KIND_SUBSCRIPTION and SC_KIND_REFERRAL; the blocks are those of subscription.h and referral.h. */
+sc_serial sc_subscriber_create(sc_kind kind, sc_bytes args, uint32_t size, sc_status status);
+int32_t sc_subscriber_refresh(sc_kind kind, sc_serial serial, sc_bytes args, uint32_t size);
+int32_t sc_subscriber_end(sc_kind kind, sc_serial serial, uint32_t timeout);
+/* While the engine ends: no record of it any more. */
+void sc_subscriber_abandon(void *object);
+/* The notifying end, of SC_KIND_INCOMING_SUBSCRIPTION and SC_KIND_INCOMING_REFERRAL. `alone`: without a subscription. */
+void sc_notifier_on_request(sc_kind kind, bool alone, pjsip_rx_data *rdata);
+int32_t sc_notifier_reject(sc_kind kind, sc_serial serial, uint32_t code);
+int32_t sc_notifier_accept_pending(sc_kind kind, sc_serial serial);
+/* `seconds`: the term; 0: what was asked for. */
+int32_t sc_notifier_accept(sc_kind kind, sc_serial serial, uint32_t code, uint32_t seconds, sc_bytes args,
+                           uint32_t size);
+int32_t sc_notifier_push(sc_kind kind, sc_serial serial, sc_bytes args, uint32_t size);
+int32_t sc_notifier_end(sc_kind kind, sc_serial serial, sc_bytes args, uint32_t size);
+/* While the engine ends: no record of it any more. */
+void sc_notifier_abandon(void *object);
+void sc_incoming_referral_on_refer(pjsip_rx_data *rdata);
 bool sc_incoming_request_wants(const pjsip_method *method);
 /* Those methods, as sc_name_set_copy() gives them. */
 unsigned sc_incoming_request_list(pj_pool_t *pool, pj_str_t names[], unsigned capacity);

@@ -18,7 +18,8 @@ void sc_call_on_send_ack(pjsip_inv_session *inv, pjsip_rx_data *rdata)
     sc_call *self = sc_call_of(inv);
     int cseq = rdata->msg_info.cseq->cseq;
 
-    if (self && !self->ending && inv->state < PJSIP_INV_STATE_DISCONNECTED &&
+    /* A 2xx of an earlier INVITE may come again meanwhile. */
+    if (self && !self->ending && inv->state < PJSIP_INV_STATE_DISCONNECTED && cseq == self->offer_cseq &&
         sc_call_neg_state(self) == PJMEDIA_SDP_NEG_STATE_REMOTE_OFFER)
         self->ack_cseq = cseq;
     else

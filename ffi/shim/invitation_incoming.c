@@ -2,40 +2,6 @@
 /* A call comes in. */
 #include "invitation_internal.h"
 
-/* Our Contact: the request URI when it is an address of ours, else its user at the address the INVITE came to. */
-static pj_str_t local_contact(pjsip_rx_data *rdata)
-{
-    pjsip_sip_uri *uri = (pjsip_sip_uri *)pjsip_uri_get_uri(rdata->msg_info.msg->line.req.uri);
-    const pjsip_transport *tp = rdata->tp_info.transport;
-    pj_str_t host = tp->local_name.host, contact;
-    int port = tp->local_name.port;
-    char user[128];
-    char *text;
-    bool udp = tp->key.type == PJSIP_TRANSPORT_UDP || tp->key.type == PJSIP_TRANSPORT_UDP6;
-
-    user[0] = '\0';
-    if (PJSIP_URI_SCHEME_IS_SIP(uri) || PJSIP_URI_SCHEME_IS_SIPS(uri)) {
-        if (uri->user.slen && uri->user.slen < (pj_ssize_t)sizeof(user) - 2) {
-            pj_ssize_t size = pj_strncpy2_escape(user, &uri->user, sizeof(user) - 2, &pjsip_parser_const()->pjsip_USER_SPEC);
-
-            if (size < 0)
-                size = 0;
-            user[size] = size ? '@' : '\0';
-            user[size ? size + 1 : 0] = '\0';
-        }
-        if (sc_is_address(uri->host.ptr, (size_t)uri->host.slen))
-            host = uri->host;
-    }
-    text = pj_pool_alloc(rdata->tp_info.pool, 512);
-    if (!text)
-        return (pj_str_t){ NULL, 0 };
-    contact.ptr = text;
-    contact.slen = pj_ansi_snprintf(text, 512, pj_strchr(&host, ':') ? "<sip:%s[%.*s]:%d%s%s>" : "<sip:%s%.*s:%d%s%s>",
-                                    user, (int)host.slen, host.ptr, port, udp ? "" : ";transport=",
-                                    udp ? "" : (tp->key.type & 3) == PJSIP_TRANSPORT_TLS ? "tls" : "tcp");
-    return contact;
-}
-
 static void respond(pjsip_rx_data *rdata, int code)
 {
     pjsip_endpt_respond(sc_engine.endpt, &sc_core_module, rdata, code, NULL, NULL, NULL, NULL);
@@ -118,7 +84,7 @@ void sc_invitation_on_invite(pjsip_rx_data *rdata)
         sc_timer_refuse(rdata);
         return;
     }
-    contact = local_contact(rdata);
+    contact = sc_dialog_contact(rdata);
     if (!contact.slen ||
         pjsip_dlg_create_uas_and_inc_lock(pjsip_ua_instance(), rdata, &contact, &dlg) != PJ_SUCCESS) {
         respond(rdata, PJSIP_SC_BAD_REQUEST);

@@ -42,6 +42,7 @@ typedef struct {
     pj_uint32_t remote_id, remote_version; /* what the peer's o= line said last */
     sc_session_timer asked;          /* what the caller has asked for */
     bool supports_timer;             /* the caller does */
+    int offer_cseq;                  /* of our last INVITE that a response has brought an offer to */
     int ack_cseq;                    /* of our INVITE, whose 2xx has brought an offer that waits for an answer; else 0 */
     pj_status_t negotiation;         /* what came of the last one */
     /* The description that the program gave last, and the one before it, while the last is not agreed on. */

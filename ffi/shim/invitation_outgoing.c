@@ -2,65 +2,12 @@
 /* A call goes out. */
 #include "invitation_internal.h"
 
-static pj_status_t set_route(pjsip_dialog *dlg, const pj_str_t *route)
-{
-    pjsip_route_hdr set, *header;
-    pj_str_t text;
-    const pj_str_t name = { "Route", 5 };
-
-    if (!route->slen)
-        return PJ_SUCCESS;
-    pj_strdup_with_null(dlg->pool, &text, route);
-    header = pjsip_parse_hdr(dlg->pool, &name, text.ptr, (pj_size_t)text.slen, NULL);
-    if (!header)
-        return PJSIP_EINVALIDHDR;
-    pj_list_init(&set);
-    pj_list_push_back(&set, header);
-    return pjsip_dlg_set_route_set(dlg, &set);
-}
-
-/* pjsip takes addresses alone: this puts in what stands behind one, but for the tag, which the dialog makes. */
-static pj_status_t set_parameters(pjsip_dialog *dlg, pj_pool_t *pool, const pj_str_t *name, const pj_str_t *text,
-                                  pjsip_fromto_hdr *info)
-{
-    pjsip_fromto_hdr *header = pjsip_parse_hdr(pool, name, text->ptr, (pj_size_t)text->slen, NULL);
-
-    if (!header)
-        return PJSIP_EINVALIDHDR;
-    pjsip_param_clone(dlg->pool, &info->other_param, &header->other_param);
-    return PJ_SUCCESS;
-}
-
 static pj_status_t create_dialog(sc_reader *reader, pj_pool_t *pool, pjsip_dialog **dlg, pj_str_t *sdp)
 {
-    static const pj_str_t from_name = { "From", 4 }, to_name = { "To", 2 };
-    pj_str_t target = sc_read_text_dup(reader, pool);
-    pj_str_t from = sc_read_text_dup(reader, pool);
-    pj_str_t whole_from = sc_read_text_dup(reader, pool);
-    pj_str_t to = sc_read_text_dup(reader, pool);
-    pj_str_t whole_to = sc_read_text_dup(reader, pool);
-    pj_str_t contact = sc_read_text_dup(reader, pool);
-    pj_str_t route = sc_read_text_dup(reader, pool);
-    pj_str_t tls_name = sc_read_text_dup(reader, pool);
-    pj_status_t status;
+    pj_status_t status = sc_dialog_create(reader, pool, dlg);
 
     *sdp = sc_read_text_dup(reader, pool);
-    if (reader->failed)
-        return SC_EARGS;
-    status = pjsip_dlg_create_uac(pjsip_ua_instance(), &from, &contact, &to, &target, dlg);
-    if (status != PJ_SUCCESS)
-        return status;
-    pjsip_dlg_inc_lock(*dlg);
-    status = set_parameters(*dlg, pool, &from_name, &whole_from, (*dlg)->local.info);
-    if (status == PJ_SUCCESS)
-        status = set_parameters(*dlg, pool, &to_name, &whole_to, (*dlg)->remote.info);
-    if (status == PJ_SUCCESS)
-        status = set_route(*dlg, &route);
-    if (tls_name.slen)
-        pj_strdup((*dlg)->pool, &(*dlg)->initial_dest, &tls_name);
-    if (status == PJ_SUCCESS)
-        status = sc_credentials_read_dialog(reader, *dlg);
-    return status;
+    return status == PJ_SUCCESS ? sc_credentials_read_dialog(reader, *dlg) : status;
 }
 
 /* Under the dialog's lock. On failure `inv` is gone again. */

@@ -189,7 +189,11 @@ void sc_call_on_rx_offer(pjsip_inv_session *inv, struct pjsip_inv_on_rx_offer_cb
     pjmedia_sdp_session *sdp;
     sc_record record;
 
-    if (!self || msg->type != PJSIP_REQUEST_MSG || msg->line.req.method.id == PJSIP_INVITE_METHOD)
+    if (!self)
+        return;
+    if (msg->type == PJSIP_RESPONSE_MSG)
+        self->offer_cseq = param->rdata->msg_info.cseq->cseq; /* the ACK will answer it */
+    if (msg->type == PJSIP_RESPONSE_MSG || msg->line.req.method.id == PJSIP_INVITE_METHOD)
         return;
     sdp = sc_call_own_sdp(self, inv->pool_prov);
     if (!sdp)

@@ -175,7 +175,9 @@ bool sc_sdp_is_safe(const char *text, size_t size)
         if (at - line > 1 && line[1] == '=') {
             rest value = { line + 2, at };
 
-            if (*line == 'm') {
+            if (memchr(line, '\0', (size_t)(at - line))) {
+                safe = false;
+            } else if (*line == 'm') {
                 safe = ++media <= PJMEDIA_MAX_SDP_MEDIA && media_is_safe(value);
                 attributes = 0;
             } else if (*line == 'a') {

@@ -14,7 +14,7 @@
 #define SC_API __attribute__((visibility("default")))
 
 /* Raised whenever a row, a record or an argument block changes its form. */
-#define SC_ABI 7
+#define SC_ABI 8
 
 /* A NUL-terminated UTF-8 string, valid during the call. */
 typedef const char *sc_text;
@@ -30,6 +30,10 @@ typedef double sc_serial;
 typedef sc_serial sc_invitation;
 typedef sc_serial sc_incoming_request;
 typedef sc_serial sc_request;
+typedef sc_serial sc_subscription;
+typedef sc_serial sc_incoming_subscription;
+typedef sc_serial sc_referral;
+typedef sc_serial sc_incoming_referral;
 typedef sc_serial sc_audio_mixer;
 typedef sc_serial sc_rtp_transport;
 typedef sc_serial sc_audio_transport;
@@ -71,7 +75,20 @@ enum sc_record_kind {
     SC_RECORD_INVITATION_RESPONSE = 42,
     SC_RECORD_AUDIO_TRANSPORT_DTMF = 48,
     SC_RECORD_WAVE_FILE_END = 64,
-    SC_RECORD_AUDIO_MIXER_DEVICE_LOST = 80
+    SC_RECORD_AUDIO_MIXER_DEVICE_LOST = 80,
+    SC_RECORD_SUBSCRIPTION_STATE = 88,
+    SC_RECORD_SUBSCRIPTION_ACCEPTED = 89,
+    SC_RECORD_SUBSCRIPTION_NOTIFY = 90,
+    SC_RECORD_SUBSCRIPTION_ENDING = 91,
+    SC_RECORD_INCOMING_SUBSCRIPTION = 96,
+    SC_RECORD_INCOMING_REFERRAL = 97,
+    SC_RECORD_NOTIFIER_STATE = 98,
+    SC_RECORD_NOTIFIER_SUBSCRIBE = 99,
+    SC_RECORD_NOTIFIER_ANSWERED = 100,
+    SC_RECORD_NOTIFIER_SENT = 101,
+    SC_RECORD_NOTIFIER_RESPONSE = 102,
+    SC_RECORD_NOTIFIER_TIMEOUT = 103,
+    SC_RECORD_NOTIFIER_END = 104
 };
 
 #endif

@@ -8,6 +8,14 @@
 
 #include "internal.h"
 
+/* The first line is copied by pjsip without a look at the room for it. */
+static bool has_short_line(const pjsip_msg *msg)
+{
+    const pj_str_t *word = msg->type == PJSIP_REQUEST_MSG ? &msg->line.req.method.name : &msg->line.status.reason;
+
+    return word->slen < PJSIP_MAX_PKT_LEN - 2048;
+}
+
 static pj_status_t on_tx(pjsip_tx_data *tdata)
 {
     static __thread char *scratch;
@@ -17,6 +25,8 @@ static pj_status_t on_tx(pjsip_tx_data *tdata)
         return PJ_SUCCESS;
     if (!scratch && !(scratch = malloc(PJSIP_MAX_PKT_LEN)))
         return PJ_ENOMEM;
+    if (!has_short_line(tdata->msg))
+        return PJSIP_EMSGTOOLONG;
     size = pjsip_msg_print(tdata->msg, scratch, PJSIP_MAX_PKT_LEN - 1);
     if (size < 0)
         return PJSIP_EMSGTOOLONG;

@@ -111,6 +111,11 @@ export class Child {
     this.#process.stdin.write(text);
   }
 
+  /** Closes its stdin. */
+  endInput(): void {
+    this.#process.stdin.end();
+  }
+
   kill(): void {
     this.signal("SIGKILL");
   }

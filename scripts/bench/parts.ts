@@ -3,14 +3,15 @@
 import type { Measurement } from "./measurement.ts";
 import type { BenchOptions, PartName } from "./options.ts";
 import { drivePjsipPerf } from "./pjsip-perf.ts";
+import { driveRegister } from "./register.ts";
 import type { ServerRecipe } from "./servers.ts";
-import { startServer } from "./servers.ts";
+import { findServers, startServer } from "./servers.ts";
 import { driveSipp, warmUp } from "./sipp.ts";
 
 export interface Part {
   readonly name: PartName;
   readonly title: string;
-  readonly method: "OPTIONS" | "INVITE" | "MESSAGE";
+  readonly method: "OPTIONS" | "INVITE" | "MESSAGE" | "REGISTER";
   /** Requests or calls of a run. */
   readonly count: number;
   /** Per second, for the open loop; null: lock-step. */
@@ -76,14 +77,32 @@ export function planParts({ parts, quick }: BenchOptions): Part[] {
     count: messages,
     rate: 2_000,
   });
+  all.push({
+    name: "register",
+    title: `REGISTER in lock-step: ${
+      number(options)
+    } requests to pjsip-perf, window 100; the client is measured`,
+    method: "REGISTER",
+    count: options,
+    rate: null,
+  });
   return all.filter(({ name }) => parts.includes(name));
+}
+
+/** Whether it makes sense of this server: not everything that answers is measured as a client. */
+export function isMeasured(part: Part, recipe: ServerRecipe): boolean {
+  return part.method !== "REGISTER" || recipe.client !== null;
 }
 
 /** Starts the server, warms it up, drives the load, ends the server. */
 export async function measure(part: Part, recipe: ServerRecipe, clients: Clients): Promise<Measurement> {
+  const { method } = part;
+  if (method === "REGISTER") {
+    const server = await findServers(["c"], clients.pjsipPerf);
+    return await driveRegister(recipe.client!, server[0]!, part.count);
+  }
   const { child, port } = await startServer(recipe);
   try {
-    const { method } = part;
     const user = recipe.users[method];
     await warmUp({ program: clients.sipp, user, port, ...warmUpLoads[method] }, method);
     if (part.rate !== null && method !== "INVITE") {

@@ -12,7 +12,15 @@ import type { ServerName } from "./options.ts";
 import { freePort } from "./port.ts";
 
 const sipcoreServer = fileURLToPath(new URL("./server.ts", import.meta.url));
+const sipcoreClient = fileURLToPath(new URL("./client.ts", import.meta.url));
 const sipServer = fileURLToPath(new URL("./sip-server.mjs", import.meta.url));
+
+/** How to start the same as a client that sends REGISTERs. */
+export interface ClientCommand {
+  readonly command: string;
+  /** Null for pjsip-perf, which has its own. */
+  readonly args: ((port: number, window: number) => string[]) | null;
+}
 
 /** How to start one of the servers. */
 export interface ServerRecipe {
@@ -25,6 +33,8 @@ export interface ServerRecipe {
   readonly args: (port: number) => string[];
   /** The line that it prints when it listens. */
   readonly ready: RegExp;
+  /** Null: it is measured as a server only. */
+  readonly client: ClientCommand | null;
 }
 
 export interface RunningServer {
@@ -59,6 +69,7 @@ const recipes: Record<ServerName, (pjsipPerf: string) => Promise<ServerRecipe>> 
     command: pjsipPerf,
     args: (port) => [`--local-port=${port}`, "--real-sdp"],
     ready: /^Press <ENTER> to quit/,
+    client: { command: pjsipPerf, args: null },
   }),
   deno: async () => await sipcore("deno", "Deno", await findDeno(), ["run", "-A"]),
   bun: async () => await sipcore("bun", "Bun", await findBun(), ["run"]),
@@ -74,6 +85,7 @@ const recipes: Record<ServerName, (pjsipPerf: string) => Promise<ServerRecipe>> 
       command,
       args: (port) => [sipServer, String(port)],
       ready: /^ready \d+/,
+      client: null,
     };
   },
 };
@@ -91,6 +103,7 @@ async function sipcore(
     command,
     args: (port) => [...before, sipcoreServer, String(port)],
     ready: /^ready \d+/,
+    client: { command, args: (port, window) => [...before, sipcoreClient, String(port), String(window)] },
   };
 }
 

@@ -181,6 +181,8 @@ async function linkCommand(
     ...(asan ? [] : ["-Wl,-z,defs"]),
     // Our own copies are called, even if the process has others under the same names, and nobody else sees them.
     "-Wl,-Bsymbolic",
+    // The transport layer's calls of the parser come to ffi/shim/parse_guard.c.
+    "-Wl,--wrap=pjsip_parse_rdata",
     `-Wl,--exclude-libs,${[...libraries.map((path) => basename(path)), "libstdc++.a", "libgcc.a"].join(":")}`,
     ...objects,
     "-Wl,--whole-archive",

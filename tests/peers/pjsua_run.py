@@ -4,11 +4,13 @@
 usage: pjsua_run.py FOLDER PORT PROGRAM MODULE SCRIPT
 
 FOLDER is tests/pjsua of pjproject's source tree. Its registrar and its SIPp listen on PORT instead of 50070; ports that
-it would draw by lot are free ones; PROGRAM may take its time to start; nothing is written beside its files. The current
-folder gets SIPp's output in logs/.
+it would draw by lot are free ones; PROGRAM may take its time to start; its messages end their lines with CR LF and are as
+long as they say, which the texts of the scripts are not once Python has read them; nothing is written beside its files. The
+current folder gets SIPp's output in logs/.
 """
 import os
 import random
+import re
 import socket
 import sys
 import types
@@ -66,6 +68,24 @@ SourceFileLoader.get_data = lambda self, path: get_data(self, path).replace(b"50
 os.makedirs("logs", exist_ok=True)
 os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # SIPp takes what it reads for commands
 sys.path.insert(0, folder)
+
+import inc_sip  # noqa: E402: it lies in FOLDER
+
+send_msg = inc_sip.Dialog.send_msg
+
+
+def send_whole(self, message, to=None):
+    """A message without a body stays as it is: one script is about that."""
+    head, blank, body = re.sub("\r?\n", "\r\n", message).partition("\r\n\r\n")
+    if body:
+        head = re.sub(r"^(Content-Length\s*:).*$", r"\1 %d\r" % len(body.encode()), head, flags=re.I | re.M)
+    send_msg(self, head + blank + body, to)
+
+
+inc_sip.Dialog.send_msg = send_whole
+wait_msg_from = inc_sip.Dialog.wait_msg_from
+# A script would not survive the second for which it waits for the first answer; a busy machine may need it.
+inc_sip.Dialog.wait_msg_from = lambda self, timeout: wait_msg_from(self, max(timeout, 20))
 run = os.path.join(folder, "run.py")
 sys.argv = [run, "-n", "-e", program, os.path.join(folder, module), os.path.join(folder, script)]
 with open(run, encoding="utf-8") as file:

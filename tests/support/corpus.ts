@@ -11,7 +11,14 @@ export const skipWithoutCorpus: string | false = existsSync(ROOT) ? false : "no 
 export function readFolder(folder: string): Map<string, Uint8Array> {
   if (skipWithoutCorpus) return new Map();
   const url = new URL(`${folder}/`, ROOT);
-  return new Map(readdirSync(url).map((name) => [name, new Uint8Array(readFileSync(new URL(name, url)))]));
+  return new Map(
+    readdirSync(url).sort().map((name) => [name, new Uint8Array(readFileSync(new URL(name, url)))]),
+  );
+}
+
+/** The bytes of a file of the corpus; null when it is not there. */
+export function readFile(file: string): Uint8Array | null {
+  return skipWithoutCorpus ? null : new Uint8Array(readFileSync(new URL(file, ROOT)));
 }
 
 /** The rows of a tab-separated file of the corpus, without comments; empty when it is not there. */

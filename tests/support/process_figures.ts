@@ -33,9 +33,9 @@ export function networkSockets(): string[] {
   return openFiles().filter((file) => names.has(file)).sort();
 }
 
-/** Bytes of memory that are in use and in RAM. */
-export function residentBytes(): number {
-  const match = /^VmRSS:\s*(\d+) kB$/m.exec(readFileSync("/proc/self/status", "utf8"));
-  if (!match) throw new Error("No VmRSS in /proc/self/status");
+/** Bytes of memory that a process has in use and in RAM. */
+export function residentBytes(pid: number | "self" = "self"): number {
+  const match = /^VmRSS:\s*(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
+  if (!match) throw new Error(`No VmRSS in /proc/${pid}/status`);
   return Number(match[1]) * 1024;
 }

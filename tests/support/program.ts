@@ -18,11 +18,11 @@ const measuring: Readonly<Record<RuntimeName, { options: string[]; env: Record<s
 
 export interface ProgramOptions {
   /** Default: the one that runs this. */
-  readonly runtime?: RuntimeName;
+  readonly runtime?: RuntimeName | undefined;
   /** Its memory is of interest. Default false. */
   readonly isMeasured?: boolean;
   /** Beside this process's environment. */
-  readonly env?: Readonly<Record<string, string>>;
+  readonly env?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Starts tests/support/programs/NAME.ts. */

@@ -4,14 +4,16 @@ import {
   ContactHeader,
   Credentials,
   type Engine,
+  EventHeader,
   FromHeader,
   Header,
   NotificationCenter,
-  Publication,
   Registration,
   type RegistrationFailure,
+  Request,
   RouteHeader,
   SIPURI,
+  ToHeader,
 } from "../../../mod.ts";
 import type { PjsuaOptions } from "./options.ts";
 
@@ -109,13 +111,22 @@ export class Account {
     return nonce === this.#sentNonce ? " PJSIP_EFAILEDCREDENTIAL" : " PJSIP_EAUTHSTALECOUNT";
   }
 
-  #publish(): void {
-    const publication = new Publication(this.#from, "presence", "application/pidf+xml", {
+  /** As pjsua does, without a word of how long; once more where the server does not know what is to be changed. */
+  #publish(isAgain = false): void {
+    const request = new Request({
+      method: "PUBLISH",
+      requestUri: this.#from.uri,
+      fromHeader: this.#from,
+      toHeader: new ToHeader(this.#from.uri),
+      routeHeader: this.#route,
       credentials: this.#credentials,
+      extraHeaders: [new EventHeader("presence")],
+      contentType: "application/pidf+xml",
+      body: presence,
     });
-    publication.publish(presence, this.#route);
     new NotificationCenter().addObserver(({ data }) => {
-      if (data.code === 412) publication.publish(presence, this.#route);
-    }, { name: "SIPPublicationDidFail" });
+      if (data.code === 412 && !isAgain) this.#publish(true);
+    }, { name: "SIPRequestDidFail", sender: request });
+    request.send();
   }
 }

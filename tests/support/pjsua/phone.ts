@@ -89,11 +89,7 @@ export class Phone {
     uri.headers.clear();
     const invitation = new Invitation();
     const call = this.#add(invitation, transferred);
-    const supported = [
-      ...(this.#options.has("use-100rel") ? ["100rel"] : []),
-      ...(this.#options.has("no-supported-norefersub") ? [] : ["norefersub"]),
-    ];
-    if (supported.length > 0) headers.push(new Header("Supported", supported.join(", ")));
+    if (this.#options.has("use-100rel")) headers.push(new Header("Supported", "100rel"));
     const me = this.#options.id ?? `sip:127.0.0.1:${this.#options.localPort}`;
     const [credentials] = this.#options.credentials;
     invitation.sendInvite({

@@ -13,7 +13,7 @@ import { ownName } from "../program.ts";
 import { argumentsOf, folder, type Kind } from "./scripts.ts";
 
 /** Most of the time each of them waits. */
-const crowd = 8;
+const crowd = 6;
 
 /** The longest waits for two refreshes of a session timer. */
 const mostTime = 150_000;

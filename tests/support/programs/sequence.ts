@@ -1,12 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /**
- * Calls in sequence: "incoming", "outgoing", or "talking", which is with sound; then how many calls there are in each
- * round. Prints a line of JSON after each: what the calls have left behind.
+ * Calls in sequence: "incoming", "outgoing", or "talking", which is with sound; or "requests", which the engine sends to
+ * itself and answers. Then how many there are in each round. Prints a line of JSON after each: what they have left
+ * behind.
  */
 import process from "node:process";
 import { delay } from "@std/async";
 import { openedLibrary } from "../../../ffi/library.ts";
-import { AudioMixer } from "../../../mod.ts";
+import {
+  AudioMixer,
+  FromHeader,
+  NotificationCenter,
+  Request,
+  RouteHeader,
+  SIPURI,
+  ToHeader,
+} from "../../../mod.ts";
 import { callPort, Calls } from "../calls.ts";
 import { startEngine, stopEngine } from "../engine_fixture.ts";
 import { residentBytes } from "../process_figures.ts";
@@ -19,7 +28,10 @@ const [kind = "", ...rounds] = process.argv.slice(2);
 /** How long a transaction lives after its end, at most 64 * t1, in milliseconds. */
 const timers = { t1: 20, t2: 200, t4: 200, td: 500 };
 
-const engine = await startEngine({ tcpPort: null, rtpPortRange: [45000, 45999] }, timers);
+const engine = await startEngine(
+  { tcpPort: null, rtpPortRange: [45000, 45999], incomingRequests: ["MESSAGE"] },
+  timers,
+);
 const native = openedLibrary()!;
 
 async function placeCalls(count: number): Promise<void> {
@@ -49,10 +61,45 @@ async function talk(count: number): Promise<void> {
   }
 }
 
+/** A hundred at a time. */
+async function exchange(count: number): Promise<void> {
+  const center = new NotificationCenter();
+  const address = { address: "127.0.0.1", port: engine.udpPort! };
+  const requestUri = new SIPURI({ user: "sipcore", host: address.address, port: address.port });
+  const options = {
+    method: "MESSAGE",
+    requestUri,
+    fromHeader: new FromHeader(requestUri),
+    toHeader: new ToHeader(requestUri),
+    routeHeader: RouteHeader.to(address),
+    contentType: "text/plain",
+    body: "How much of me stays?",
+  };
+  let toSend = count;
+  let answered = 0;
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const send = () => {
+    if (toSend-- > 0) new Request(options).send();
+  };
+  using _incoming = center.addObserver(({ sender, data }) => sender.answer(data.body ? 200 : 400), {
+    name: "SIPIncomingRequestGotRequest",
+  });
+  using _succeeded = center.addObserver(() => {
+    if (++answered === count) resolve();
+    send();
+  }, { name: "SIPRequestDidSucceed" });
+  using _failed = center.addObserver(({ data }) => reject(new Error(`${data.code} ${data.reason}`)), {
+    name: "SIPRequestDidFail",
+  });
+  for (let open = 0; open < 100; open++) send();
+  await promise;
+}
+
 const kinds: Readonly<Record<string, (count: number) => Promise<void>>> = {
   incoming: takeCalls,
   outgoing: placeCalls,
   talking: talk,
+  requests: exchange,
 };
 
 /** Waits until no transaction is left: their memory comes back to the pools one by one. */
