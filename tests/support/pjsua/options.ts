@@ -26,6 +26,7 @@ export interface PjsuaOptions {
   readonly withoutCodec: string | null;
   /** What every offer and answer of ours is, without any stream behind it. */
   readonly customSdp: FrozenSDPSession | null;
+  readonly buddy: string | null;
   readonly has: (flag: string) => boolean;
   /** Who is called at the start. */
   readonly callee: string | null;
@@ -97,6 +98,7 @@ export function parseOptions(args: readonly string[]): PjsuaOptions {
     audioStreams: given.has("extra-audio") ? 2 : 1,
     withoutCodec: given.get("dis-codec") ?? null,
     customSdp: custom === undefined ? null : FrozenSDPSession.parse(`${custom}\r\n`),
+    buddy: given.get("add-buddy") ?? null,
     has: (flag) => given.has(flag),
     callee,
   };

@@ -9,6 +9,7 @@ import { Account } from "../pjsua/account.ts";
 import { Console } from "../pjsua/console.ts";
 import { parseOptions } from "../pjsua/options.ts";
 import { Phone } from "../pjsua/phone.ts";
+import { watch } from "../pjsua/watcher.ts";
 
 const options = parseOptions(process.argv.slice(2));
 const engine = new Engine();
@@ -16,7 +17,9 @@ const center = new NotificationCenter();
 const console = new Console((command) => {
   if (command === "shutdown") leave();
   else if (command === "dd") console.say("PJSIP_AUTH_ALLOW_MULTIPLE_AUTH_HEADER : 0");
-  else {
+  else if (command === "im sub_pre 1" && options.buddy !== null) {
+    watch(options, "presence", options.buddy, (line) => console.say(line));
+  } else {
     try {
       if (!phone.command(command)) console.say(`Unknown command: ${command}`);
     } catch (error) {
@@ -48,6 +51,7 @@ await engine.start({
 const phone = new Phone(options, engine.codecs, (line) => console.say(line));
 await console.listen(options.telnetPort);
 if (options.registrar !== null) new Account(options, engine, (line) => console.say(line)).register();
+if (options.has("mwi")) watch(options, "message-summary", options.id!, (line) => console.say(line));
 if (options.callee !== null) phone.call(options.callee);
 
 /** As pjsua shows a message. */
