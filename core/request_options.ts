@@ -31,6 +31,7 @@ export interface RequestOptions {
   callId?: string | null;
   /** 0 to 2147483646; left out: 1. */
   cseq?: number | null;
+  /** An Authorization or Proxy-Authorization among them gives way to the answer to a challenge of the same realm. */
   extraHeaders?: Iterable<BaseHeader>;
   /** "type/subtype", parameters may follow; only beside `body`. */
   contentType?: string | null;

@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import { after, before, describe, it } from "node:test";
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import { Credentials, Engine, NotificationCenter, type Request, type RequestOptions } from "../mod.ts";
+import {
+  Credentials,
+  Engine,
+  Header,
+  NotificationCenter,
+  type Request,
+  type RequestOptions,
+} from "../mod.ts";
 import { answers, type Challenge, challengeText, digestParameters, ha1 } from "./support/digest.ts";
 import { startEngine, stopEngine } from "./support/engine_fixture.ts";
 import { Peer, type PeerMessage } from "./support/peer.ts";
@@ -223,6 +230,29 @@ describe("Request, authentication", () => {
       // 3 tries against endless stale=true are too many; here are 2.
       assertEquals(peer.pending.length, 0);
     }
+  });
+
+  it("Request replaces an Authorization of the program's by the answer for the same realm", async () => {
+    await using peer = await Peer.open();
+    // As an IMS network wants it from the beginning (3GPP TS 24.229, section 5.1.1.2).
+    const given = (realm: string) =>
+      `Digest username="alice", realm="${realm}", nonce="", uri="sip:x", response=""`;
+    const kept = [given("other.example"), "Bearer abc", "Digest"];
+    send(peer, {
+      extraHeaders: [
+        new Header("authorization", given("example.net")),
+        ...kept.map((body) => new Header("Authorization", body)),
+        new Header("Proxy-Authorization", given("example.net")),
+      ],
+    });
+    const first = await peer.next();
+    assertEquals(first.headers.get("authorization"), [given("example.net"), ...kept]);
+    const second = await answerTo(peer, first, 401, md5);
+    const values = second.headers.get("authorization")!;
+    assertEquals(values.slice(0, -1), kept);
+    assert(answers(values.at(-1)!, md5, { method: "MESSAGE", user, password }));
+    assertEquals(second.headers.get("proxy-authorization"), [given("example.net")]);
+    peer.respond(second, 200);
   });
 
   it("Request hears a challenge once: what repeats it, or comes late, changes nothing", async () => {

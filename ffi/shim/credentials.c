@@ -151,6 +151,48 @@ void sc_credentials_choose(const pjsip_auth_clt_sess *session, pjsip_msg *msg)
     }
 }
 
+/* The value of a header of the program's, which comes as text; NULL for what is no digest. */
+static const pjsip_authorization_hdr *parse(pj_pool_t *pool, const pjsip_generic_string_hdr *header)
+{
+    const pjsip_authorization_hdr *parsed;
+    pj_str_t text;
+
+    pj_strdup_with_null(pool, &text, &header->hvalue);
+    parsed = pjsip_parse_hdr(pool, &header->name, text.ptr, (pj_size_t)text.slen, NULL);
+    return parsed && !pj_stricmp(&parsed->scheme, &pjsip_DIGEST_STR) ? parsed : NULL;
+}
+
+static bool is_answered(const pjsip_msg *msg, const pjsip_authorization_hdr *given)
+{
+    const pjsip_hdr *header;
+
+    for (header = msg->hdr.next; header != &msg->hdr; header = header->next) {
+        const pjsip_authorization_hdr *answer = (const pjsip_authorization_hdr *)header;
+
+        if (header->type == given->type &&
+            !pj_stricmp(&answer->credential.digest.realm, &given->credential.digest.realm))
+            return true;
+    }
+    return false;
+}
+
+void sc_credentials_replace(pj_pool_t *pool, pjsip_msg *msg)
+{
+    pjsip_hdr *header, *next;
+
+    for (header = msg->hdr.next; header != &msg->hdr; header = next) {
+        const pjsip_authorization_hdr *given;
+
+        next = header->next;
+        if (header->type != PJSIP_H_OTHER ||
+            (pj_stricmp2(&header->name, "Authorization") && pj_stricmp2(&header->name, "Proxy-Authorization")))
+            continue;
+        given = parse(pool, (const pjsip_generic_string_hdr *)header);
+        if (given && is_answered(msg, given))
+            pj_list_erase(header);
+    }
+}
+
 /* ---- in dialogs -------------------------------------------------------------------------------------------------------- */
 
 /* Under the dialog's lock, before the usages that answer challenges. */

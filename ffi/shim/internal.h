@@ -340,6 +340,8 @@ pj_status_t sc_credentials_read_dialog(sc_reader *reader, pjsip_dialog *dlg);
 bool sc_credentials_are_next(const sc_reader *reader);
 /* Takes out of a 401 or 407 the challenges that are not to be answered: for each realm the strongest stays. */
 void sc_credentials_choose(const pjsip_auth_clt_sess *session, pjsip_msg *msg);
+/* After pjsip has answered: what the program has given for the same realm in a header of its own goes. */
+void sc_credentials_replace(pj_pool_t *pool, pjsip_msg *msg);
 extern pjsip_module sc_credentials_module;
 
 /* ---- dialog.c ---------------------------------------------------------------------------------------------------- */

@@ -173,6 +173,7 @@ static bool answer_challenge(request *self, pjsip_rx_data *rdata)
         pjsip_tx_data_dec_ref(tdata);
         return false;
     }
+    sc_credentials_replace(tdata->pool, tdata->msg);
     ((pjsip_cseq_hdr *)pjsip_msg_find_hdr(tdata->msg, PJSIP_H_CSEQ, NULL))->cseq = (pj_int32_t)++self->cseq;
     pjsip_tx_data_dec_ref(self->tdata);
     self->tdata = tdata;

@@ -9,6 +9,7 @@ import type { Report } from "../build/report.ts";
 /** Program or library, and Debian packages. */
 const peers: Readonly<Record<string, readonly string[]>> = {
   sipp: ["sip-tester"],
+  python3: ["python3"],
   baresip: ["baresip-core"],
   sox: ["sox"],
   openssl: ["openssl"],

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/** Runs pjproject's system tests against the program that stands in for pjsua, several at a time. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { Child } from "../../../scripts/bench/child.ts";
+import { freePort } from "../../../scripts/bench/port.ts";
+import { ROOT } from "../../../scripts/build/layout.ts";
+import { runtimeCommand, type RuntimeName } from "../../../scripts/demo/runtimes.ts";
+import { ownName } from "../program.ts";
+import { argumentsOf, folder, type Kind } from "./scripts.ts";
+
+/** Most of the time each of them waits. */
+const crowd = 6;
+
+/** The longest waits for two refreshes of a session timer. */
+const mostTime = 150_000;
+
+const program = fileURLToPath(new URL("../programs/pjsua.ts", import.meta.url));
+const run = fileURLToPath(new URL("../../peers/pjsua_run.py", import.meta.url));
+
+/**
+ * Runs one of them; the program runs on `runtime`.
+ *
+ * @throws Error when it fails, with what it has said last.
+ */
+export async function runScript(kind: Kind, name: string, runtime: RuntimeName): Promise<void> {
+  const [found, ...options] = runtimeCommand(runtime, ROOT);
+  const words = [runtime === ownName ? process.execPath : found, ...options, program];
+  const own = mkdtempSync(join(tmpdir(), "sipcore-pjsua-"));
+  const args = [
+    run,
+    folder,
+    String(await freePort()),
+    words.map(quoted).join(" "),
+    ...argumentsOf(kind, name),
+  ];
+  const child = new Child(`${kind}/${name} on ${runtime}`, "python3", args, {}, own);
+  try {
+    const status = await child.end(mostTime);
+    if (status !== 0) throw child.failure(`ended with status ${status}`);
+  } finally {
+    await child.stop();
+    rmSync(own, { recursive: true, force: true });
+  }
+}
+
+/** For the shell that starts it. */
+function quoted(word: string): string {
+  return `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+/** Starts all, so many at a time; the outcome of each by its index. */
+export function startAll(tasks: readonly (() => Promise<void>)[]): Promise<void>[] {
+  const outcomes = tasks.map(() => Promise.withResolvers<void>());
+  let next = 0;
+  const work = async () => {
+    for (let index = next++; index < tasks.length; index = next++) {
+      const { resolve, reject, promise } = outcomes[index]!;
+      promise.catch(() => {});
+      await tasks[index]!().then(resolve, reject);
+    }
+  };
+  for (let count = 0; count < crowd; count++) work();
+  return outcomes.map(({ promise }) => promise);
+}
