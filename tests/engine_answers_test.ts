@@ -185,25 +185,6 @@ describe("Engine, by itself,", () => {
     assertEquals(messages.map(({ data }) => data.body), ["Hello"]);
   });
 
-  it("answers MESSAGE with 400 when the body that Content-Length announces is missing", async () => {
-    await start();
-    const lines = [
-      `MESSAGE ${uri} SIP/2.0`,
-      `Via: SIP/2.0/UDP 127.0.0.1:${peer.port};branch=z9hG4bKbodyless`,
-      "Max-Forwards: 70",
-      `From: <${peer.uri}>;tag=bodyless`,
-      `To: <${uri}>`,
-      "Call-ID: bodyless",
-      "CSeq: 1 MESSAGE",
-      "Content-Type: text/plain",
-      "Content-Length: 50",
-    ];
-    peer.send(`${lines.join("\r\n")}\r\n\r\n`, engine.udpPort!);
-    const refusal = await peer.next({ cseqMethod: "MESSAGE" });
-    assertEquals(refusal.code, 400);
-    assertMatch(header(refusal, "Warning"), /^399 \S+ "The body is missing"$/);
-  });
-
   it("leaves MESSAGE and OPTIONS to the program that asks for them", async () => {
     await start({ incomingRequests: ["MESSAGE", "OPTIONS"] });
     const messages = told("SIPEngineGotMessage");

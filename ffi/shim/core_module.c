@@ -162,16 +162,15 @@ bool sc_is_message(const pjsip_method *method)
     return !pj_strcmp2(&method->name, "MESSAGE");
 }
 
-/* pjsip drops a body of which no header says what it is; another was not sent at all. */
+/* pjsip drops a body of which no header says what it is. */
 static void refuse_body(pjsip_rx_data *rdata)
 {
-    static const pj_str_t untyped = { "Content-Type is missing", 23 }, missing = { "The body is missing", 19 };
-    const pj_str_t *text = rdata->msg_info.ctype ? &missing : &untyped;
+    static const pj_str_t text = { "Content-Type is missing", 23 };
     pjsip_hdr headers;
 
     pj_list_init(&headers);
     pj_list_push_back(&headers,
-                      pjsip_warning_hdr_create(rdata->tp_info.pool, 399, pjsip_endpt_name(sc_engine.endpt), text));
+                      pjsip_warning_hdr_create(rdata->tp_info.pool, 399, pjsip_endpt_name(sc_engine.endpt), &text));
     sc_answer(rdata, PJSIP_SC_BAD_REQUEST, &headers);
 }
 
