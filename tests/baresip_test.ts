@@ -12,6 +12,8 @@ import {
   type Invitation,
   NotificationCenter,
   RecordingWaveFile,
+  Referral,
+  ReferToHeader,
   WaveFile,
 } from "../mod.ts";
 import { correlate } from "../scripts/correlation.ts";
@@ -19,6 +21,9 @@ import { makeSound } from "../scripts/make-sounds.ts";
 import { readWav, writeWav } from "../scripts/wav.ts";
 import { Baresip, skipWithoutBaresip } from "./support/baresip.ts";
 import { callPort } from "./support/calls.ts";
+import { startEngine, stopEngine } from "./support/engine_fixture.ts";
+import { Notes } from "./support/notes.ts";
+import { referralOptions } from "./support/referrals.ts";
 import { SoundPath } from "./support/sound_path.ts";
 
 const ours = makeSound("caller", { sampleRate: 8000, seconds: 4 });
@@ -102,5 +107,22 @@ describe("AudioTransport and baresip", { skip: skipWithoutBaresip }, () => {
     invitation.sendResponse(200, { sdp: path.sdp });
     await talked;
     assertEquals(invitation.remoteIdentity?.uri.user, "peer");
+  });
+});
+
+describe("Referral and baresip", { skip: skipWithoutBaresip }, () => {
+  afterEach(stopEngine);
+
+  // baresip 1.0.0 has an ear for REFER within calls only.
+  it("Referral.sendRefer() tells of the 501 of a baresip, which takes no REFER outside of calls", async () => {
+    await using baresip = await Baresip.start(ours);
+    const engine = await startEngine();
+    const referral = new Referral(referralOptions(baresip.port, {
+      referToHeader: new ReferToHeader(`sip:sipcore@127.0.0.1:${engine.udpPort}`),
+    }));
+    const notes = new Notes(referral.notifications());
+    referral.sendRefer();
+    assertEquals(await notes.end(), ["NULL -> SENT", "WillStart", "DidFail 501", "SENT -> TERMINATED"]);
+    assertEquals(referral.peerAddress, { ip: "127.0.0.1", port: baresip.port });
   });
 });
