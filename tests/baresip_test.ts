@@ -12,18 +12,26 @@ import {
   type Invitation,
   NotificationCenter,
   RecordingWaveFile,
+  Referral,
+  ReferToHeader,
+  SIPURI,
   WaveFile,
 } from "../mod.ts";
 import { correlate } from "../scripts/correlation.ts";
 import { makeSound } from "../scripts/make-sounds.ts";
 import { readWav, writeWav } from "../scripts/wav.ts";
 import { Baresip, skipWithoutBaresip } from "./support/baresip.ts";
-import { callPort } from "./support/calls.ts";
+import { callPort, Calls, silentSdp } from "./support/calls.ts";
+import { startEngine, stopEngine } from "./support/engine_fixture.ts";
+import { Notes } from "./support/notes.ts";
+import { referralOptions } from "./support/referrals.ts";
 import { SoundPath } from "./support/sound_path.ts";
 
 const ours = makeSound("caller", { sampleRate: 8000, seconds: 4 });
 // Longer, so that it is still speaking when ours has ended.
 const theirs = makeSound("callee", { sampleRate: 8000, seconds: 8 });
+
+const patient = { timeout: 40_000 };
 
 /** The least correlation with what was said. */
 const likeness = 0.9;
@@ -81,7 +89,7 @@ describe("AudioTransport and baresip", { skip: skipWithoutBaresip }, () => {
     assertGreater(correlate(said, heard).median, likeness, "What sipcore has heard");
   }
 
-  it("AudioTransport.start() talks to a baresip that was called", { timeout: 40_000 }, async () => {
+  it("AudioTransport.start() talks to a baresip that was called", patient, async () => {
     engine.codecs = ["PCMU", "PCMA"];
     using path = new SoundPath(mixer);
     const invitation = callPort(baresip.port, path.sdp);
@@ -89,7 +97,7 @@ describe("AudioTransport and baresip", { skip: skipWithoutBaresip }, () => {
     assertMatch(invitation.remoteUserAgent ?? "", /^baresip/);
   });
 
-  it("AudioTransport.start() talks to a baresip that has called", { timeout: 40_000 }, async () => {
+  it("AudioTransport.start() talks to a baresip that has called", patient, async () => {
     engine.codecs = ["PCMA"];
     const incoming = center.once("SIPInvitationChangedState", {
       where: ({ data }) => data.state === "incoming",
@@ -103,4 +111,55 @@ describe("AudioTransport and baresip", { skip: skipWithoutBaresip }, () => {
     await talked;
     assertEquals(invitation.remoteIdentity?.uri.user, "peer");
   });
+});
+
+describe("REFER and baresip", { skip: skipWithoutBaresip }, () => {
+  afterEach(stopEngine);
+
+  // baresip 1.0.0 has an ear for REFER within calls only.
+  it("Referral.sendRefer() tells of the 501 of a baresip, which takes no REFER outside of calls", async () => {
+    await using baresip = await Baresip.start(ours);
+    const engine = await startEngine();
+    const referral = new Referral(referralOptions(baresip.port, {
+      referToHeader: new ReferToHeader(`sip:sipcore@127.0.0.1:${engine.udpPort}`),
+    }));
+    const notes = new Notes(referral.notifications());
+    referral.sendRefer();
+    assertEquals(await notes.end(), ["NULL -> SENT", "WillStart", "DidFail 501", "SENT -> TERMINATED"]);
+    assertEquals(referral.peerAddress, { ip: "127.0.0.1", port: baresip.port });
+  });
+
+  for (const [code, status, end] of [[200, "200 OK", "DidEnd"], [486, "486 Busy Here", "DidFail"]] as const) {
+    it(`Invitation.transfer() tells that a baresip got a ${code} from whom it called`, patient, async () => {
+      await using baresip = await Baresip.start(theirs);
+      const engine = await startEngine();
+      using calls = new Calls(engine, (call) => call.sendResponse(180));
+      const call = callPort(baresip.port);
+      await calls.until(() => calls.connected.size === 1);
+      const told = call.notifications([
+        "SIPInvitationTransferDidStart",
+        "SIPInvitationTransferGotNotify",
+        "SIPInvitationTransferDidEnd",
+        "SIPInvitationTransferDidFail",
+      ]);
+      call.transfer(SIPURI.parse(`sip:carol@127.0.0.1:${engine.udpPort}`));
+      await calls.until(() => calls.incoming.size === 1);
+      const [carol] = calls.incoming;
+      assertEquals(carol!.requestUri?.user, "carol");
+      carol!.sendResponse(code, code === 200 ? { sdp: silentSdp } : {});
+      for (
+        const expected of [
+          "SIPInvitationTransferDidStart",
+          "SIPInvitationTransferGotNotify SIP/2.0 100 Trying",
+          `SIPInvitationTransferGotNotify SIP/2.0 ${status}`,
+          `SIPInvitationTransfer${end}`,
+        ]
+      ) {
+        const { value } = await deadline(told.next(), 10_000);
+        const { name, data } = value!;
+        assertEquals("body" in data ? `${name} ${String(data.body).trim()}` : name, expected);
+      }
+      await calls.until(() => calls.connected.has(carol!) === (code === 200));
+    });
+  }
 });

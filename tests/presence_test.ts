@@ -152,6 +152,41 @@ describe("Subscription at Kamailio", { skip: skipWithoutKamailio }, () => {
     );
   }
 
+  for (const runtime of ["Deno", "Bun"] as const) {
+    it(`Subscription hears what a Publication on ${runtime} publishes`, { timeout: 60_000 }, async () => {
+      await using kamailio = await Kamailio.start();
+      await startEngine({}, slow);
+      const subscription = subscriptionAt(kamailio);
+      const notes = new Notes(subscription.notifications());
+      subscription.subscribe();
+      await notes.until("SIPSubscriptionChangedState", ({ data }) => data.state === "ACTIVE");
+      const publisher = startProgram("publisher", [kamailio.port, "bob", kamailioUsers.bob], { runtime });
+      const hears = async (basic: string) => {
+        const { data } = await notes.until("SIPSubscriptionGotNotify", ({ data }) => data.body !== null);
+        assertEquals(data.contentType?.contentType, pidfType);
+        assertMatch(String(data.body), new RegExp(`entity="sip:bob@test.local"[^]*<basic>${basic}</basic>`));
+      };
+      try {
+        for (const basic of ["open", "closed", "open"]) {
+          const succeeded = publisher.line(/^SIPPublicationDidSucceed 200$/, 20_000);
+          publisher.write(`${basic}\n`);
+          await succeeded;
+          await hears(basic);
+        }
+        const ended = publisher.line(/^SIPPublicationDidEnd/, 10_000);
+        publisher.endInput();
+        await ended;
+        // What Kamailio makes of it that nothing is published any more.
+        await hears("closed");
+        assertEquals(await publisher.end(10_000), 0);
+      } finally {
+        await publisher.stop();
+      }
+      subscription.end();
+      assertEquals((await notes.end()).slice(-3), ["GotNotify", "DidEnd timeout", "ACTIVE -> TERMINATED"]);
+    });
+  }
+
   it(
     "Subscription fails with 423 and Min-Expires, and with 407 for a wrong password",
     { timeout: 60_000 },

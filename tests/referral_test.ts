@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-import { after, before, describe, it } from "node:test";
+import { after, afterEach, before, describe, it } from "node:test";
 import { assert, assertEquals, assertGreater, assertInstanceOf, assertLess, assertThrows } from "@std/assert";
 import {
   ContactHeader,
@@ -10,13 +10,16 @@ import {
   Header,
   Referral,
   ReferToHeader,
+  type SendReferOptions,
   SIPCoreInvalidStateError,
   SIPURI,
 } from "../mod.ts";
+import { Calls, silentSdp } from "./support/calls.ts";
 import { answers, type Challenge, challengeText } from "./support/digest.ts";
 import { startEngine, stopEngine } from "./support/engine_fixture.ts";
 import { Notes } from "./support/notes.ts";
 import { Peer } from "./support/peer.ts";
+import { startProgram } from "./support/program.ts";
 import { acceptedReferral, referPeer, referralOptions, tellStatus } from "./support/referrals.ts";
 import { header, uriOf } from "./support/sip_text.ts";
 
@@ -269,4 +272,95 @@ describe("Referral and Engine.stop()", () => {
     assertThrows(() => new Referral(referralOptions(peer.port)).sendRefer(), RangeError, "refer");
     await stopEngine();
   });
+});
+
+describe("Referral to another process", () => {
+  afterEach(stopEngine);
+
+  for (const runtime of ["Deno", "Bun"] as const) {
+    it(`Referral hears what a program on ${runtime} makes of it`, { timeout: 60_000 }, async () => {
+      const referee = startProgram("referee", [], { runtime });
+      try {
+        const { match } = await referee.line(/^port (\d+)$/, 20_000);
+        const engine = await startEngine();
+        const refer = (user: string, send: SendReferOptions = {}) => {
+          const referToHeader = new ReferToHeader(`sip:${user}@127.0.0.1:${engine.udpPort}`);
+          const referral = new Referral(referralOptions(Number(match[1]), { referToHeader }));
+          const notes = new Notes(referral.notifications());
+          referral.sendRefer(send);
+          return { referral, notes };
+        };
+        const bodies = ({ notes }: ReturnType<typeof refer>) =>
+          notes.told.filter((note) => note.name === "SIPReferralGotNotify").map(({ data }) => data.body);
+        const accepted = [
+          "NULL -> SENT",
+          "WillStart",
+          "DidStart",
+          "SENT -> ACCEPTED",
+          "GotNotify",
+          "ACCEPTED -> ACTIVE",
+        ];
+
+        using calls = new Calls(engine, (call) => call.sendResponse(180));
+        const taken = refer("taken");
+        await taken.notes.until(
+          "SIPReferralGotNotify",
+          ({ data }) => data.body === "SIP/2.0 180 Ringing\r\n",
+        );
+        const [call] = calls.incoming;
+        assertEquals(call!.requestUri?.user, "taken");
+        call!.sendResponse(200, { sdp: silentSdp });
+        assertEquals(await taken.notes.end(), [
+          ...accepted,
+          "GotNotify",
+          "GotNotify",
+          "DidEnd 200 OK",
+          "ACTIVE -> TERMINATED",
+        ]);
+        assertEquals(bodies(taken), [
+          "SIP/2.0 100 Trying\r\n",
+          "SIP/2.0 180 Ringing\r\n",
+          "SIP/2.0 200 OK\r\n",
+        ]);
+        await calls.until(() => calls.disconnected.size === 1);
+
+        const declined = refer("declined");
+        await declined.notes.until(
+          "SIPReferralGotNotify",
+          ({ data }) => data.body === "SIP/2.0 180 Ringing\r\n",
+        );
+        [...calls.incoming][1]!.sendResponse(486);
+        assertEquals((await declined.notes.end()).slice(-3), [
+          "GotNotify",
+          "DidFail 486",
+          "ACTIVE -> TERMINATED",
+        ]);
+
+        assertEquals(await refer("refused").notes.end(), [
+          "NULL -> SENT",
+          "WillStart",
+          "DidFail 603",
+          "SENT -> TERMINATED",
+        ]);
+        assertEquals(await refer("unanswered", { timeout: 0.5 }).notes.end(), [
+          "NULL -> SENT",
+          "WillStart",
+          "DidFail 408",
+          "SENT -> TERMINATED",
+        ]);
+
+        // Nobody is there any more to go on telling.
+        const forgotten = refer("forgotten");
+        await forgotten.notes.until("SIPReferralChangedState", ({ data }) => data.state === "ACTIVE");
+        referee.kill();
+        await referee.ended;
+        forgotten.referral.refresh({ timeout: 0.5 });
+        assertEquals(await forgotten.notes.end(), [...accepted, "DidFail 408", "ACTIVE -> TERMINATED"]);
+        await calls.until(() => calls.disconnected.size === 2);
+        assertEquals(calls.incoming.size, 2);
+      } finally {
+        await referee.stop();
+      }
+    });
+  }
 });

@@ -12,10 +12,13 @@ import {
   Registration,
   RouteHeader,
   SIPURI,
+  Subscription,
 } from "../mod.ts";
 import { callPort, Calls } from "./support/calls.ts";
 import { every } from "./support/every.ts";
+import { Notes } from "./support/notes.ts";
 import { Sipp, skipWithoutSipp } from "./support/sipp.ts";
+import { subscriptionOptions } from "./support/subscriptions.ts";
 import { Told } from "./support/told.ts";
 
 const count = 200;
@@ -87,5 +90,54 @@ describe("Registration and SIPp", { skip: skipWithoutSipp }, () => {
       new Set(registrations),
     );
     assertEquals(registrations.every(({ expiresIn }) => expiresIn > 30 && expiresIn <= 60), true);
+  });
+});
+
+describe("Subscription and SIPp", { skip: skipWithoutSipp }, () => {
+  const engine = new Engine();
+
+  before(() => engine.start({ ipAddress: "127.0.0.1", udpPort: 0, tcpPort: null }));
+  after(async () => {
+    await engine.stop();
+    assertEquals(openedLibrary()?.sc_live_objects(), 0);
+  });
+
+  it("Subscription.subscribe(): 200 to message-summary at once, each told and ended", patient, async () => {
+    await using sipp = await Sipp.start({ scenario: "notifier", count });
+    const all = Array.from({ length: count }, () => {
+      const subscription = new Subscription(subscriptionOptions(sipp.port, { event: "message-summary" }));
+      const notes = new Notes(subscription.notifications());
+      subscription.subscribe();
+      return { subscription, notes };
+    });
+    for (const { subscription, notes } of all) {
+      assertEquals(await notes.end(), [
+        "NULL -> SENT",
+        "WillStart",
+        "DidStart",
+        "SENT -> ACCEPTED",
+        "GotNotify",
+        "ACCEPTED -> ACTIVE",
+        "GotNotify",
+        "DidEnd noresource",
+        "ACTIVE -> TERMINATED",
+      ]);
+      const documents = notes.told.filter((note) => note.name === "SIPSubscriptionGotNotify").map((
+        { data },
+      ) => [data.event, data.contentType?.contentType, String(data.body).trimEnd().split("\r\n")]);
+      const type = "application/simple-message-summary";
+      const messages = [
+        "Messages-Waiting: yes",
+        `Message-Account: sip:peer@127.0.0.1:${sipp.port}`,
+        "Voice-Message: 2/8 (0/2)",
+      ];
+      assertEquals(documents, [
+        ["message-summary", type, messages],
+        ["message-summary", type, ["Messages-Waiting: no"]],
+      ]);
+      assertEquals(subscription.peerAddress, { ip: "127.0.0.1", port: sipp.port });
+    }
+    const { successful, failed } = await sipp.finish();
+    assertEquals({ successful, failed }, { successful: count, failed: 0 });
   });
 });
