@@ -71,7 +71,8 @@ static pj_status_t init_process(void)
     /* From and To go back as they came, or as the program wrote them: with their port. */
     pjsip_cfg()->endpt.allow_port_in_fromto_hdr = PJ_TRUE;
 #if !PJ_POOL_DEBUG
-    policy = pj_pool_factory_default_policy;
+    policy.block_alloc = sc_block_alloc;
+    policy.block_free = sc_block_free;
 #endif
     policy.callback = on_no_memory;
     sc_log_install();

@@ -38,6 +38,11 @@ void sc_gate_close(void);
 /* True when the n-th allocation since sc_fail_after(n) is to fail (tests of out-of-memory paths). */
 bool sc_should_fail(void);
 
+/* ---- pool_blocks.c: the memory of pools ------------------------------------------------------------------------ */
+
+void *sc_block_alloc(pj_pool_factory *factory, pj_size_t size);
+void sc_block_free(pj_pool_factory *factory, void *address, pj_size_t size);
+
 /* ---- object.c: serial -> object ------------------------------------------------------------------------------- */
 
 typedef enum {

@@ -183,6 +183,8 @@ async function linkCommand(
     "-Wl,-Bsymbolic",
     // The transport layer's calls of the parser come to ffi/shim/parse_guard.c.
     "-Wl,--wrap=pjsip_parse_rdata",
+    // And those of zeroed memory to ffi/shim/rx_buffer.c.
+    ...(asan ? [] : ["-Wl,--wrap=pj_pool_calloc"]),
     `-Wl,--exclude-libs,${[...libraries.map((path) => basename(path)), "libstdc++.a", "libgcc.a"].join(":")}`,
     ...objects,
     "-Wl,--whole-archive",
