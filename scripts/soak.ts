@@ -16,6 +16,7 @@ const usage = `npm run soak -- [options]
   --minutes N      how long the calls go on, per runtime and kind of call, about (default 5)
   --exits N        how many processes leave in each way (default 50)
   --cycles N       how many times the engine starts and stops (default 500)
+  --held N         how many calls are held at once, for a minute (default 2000)
   --runtime NAME   deno or bun instead of both
   --help           this text`;
 
@@ -31,6 +32,10 @@ const kinds = {
 const firstRounds = 3;
 const mostPerCall = 1024;
 const mostPerCycle = 32 * 1024;
+
+/** The most that a call may take which is held, in bytes, and how long that is, in seconds. */
+const mostPerHeld = 80_000;
+const heldSeconds = 60;
 
 /** Processes that run at the same time. */
 const crowd = 4;
@@ -122,6 +127,30 @@ async function soakCycles(runtime: RuntimeName, times: number): Promise<boolean>
   return judge(all, step, mostPerCycle);
 }
 
+interface HeldFigures {
+  readonly lost: number;
+  readonly heldBytes: number;
+  readonly heldPoolBytes: number;
+  readonly heldHeapBytes: number;
+  readonly leftObjects: number;
+}
+
+/** Calls held at once and then ended, none of them lost. */
+async function soakHeld(runtime: RuntimeName, kind: string, count: number): Promise<boolean> {
+  const program = startProgram("held", [kind, count, heldSeconds], { runtime, isMeasured: true });
+  const { match } = await program.line(/^{.*}$/, (heldSeconds + 180) * 1000);
+  const figures = JSON.parse(match[0]) as HeldFigures;
+  if (await program.end(20_000) !== 0) throw program.failure("failed");
+  const { lost, heldBytes, heldPoolBytes, heldHeapBytes, leftObjects } = figures;
+  const isGood = lost === 0 && leftObjects === 0 && heldBytes <= mostPerHeld;
+  say(
+    `  ${isGood ? "good" : "BAD"}: ${count} held for ${heldSeconds} s and ended, ${lost} lost; ` +
+      `each held ${Math.round(heldBytes)} bytes (${Math.round(heldPoolBytes)} of PJSIP's, ` +
+      `${Math.round(heldHeapBytes)} of JavaScript's), ${mostPerHeld} may`,
+  );
+  return isGood;
+}
+
 async function soakCalls(runtime: RuntimeName, kind: keyof typeof kinds, minutes: number): Promise<boolean> {
   const { calls, seconds } = kinds[kind];
   const rounds = Math.max(firstRounds + 2, Math.round((minutes * 60) / seconds));
@@ -137,12 +166,23 @@ async function soakCalls(runtime: RuntimeName, kind: keyof typeof kinds, minutes
   return judge(all, calls, mostPerCall);
 }
 
-async function soak(runtime: RuntimeName, counts: { minutes: number; exits: number; cycles: number }) {
+interface Counts {
+  readonly minutes: number;
+  readonly exits: number;
+  readonly cycles: number;
+  readonly held: number;
+}
+
+async function soak(runtime: RuntimeName, counts: Counts) {
   let isGood = true;
   say(`${runtime}: processes that end while the engine runs`);
   isGood = await soakExits(runtime, counts.exits) === 0 && isGood;
   say(`${runtime}: starts and stops`);
   isGood = await soakCycles(runtime, counts.cycles) && isGood;
+  for (const kind of ["incoming", "outgoing"]) {
+    say(`${runtime}: calls held, ${kind}`);
+    isGood = await soakHeld(runtime, kind, counts.held) && isGood;
+  }
   for (const kind of Object.keys(kinds) as (keyof typeof kinds)[]) {
     say(`${runtime}: ${kind === "requests" ? kind : `calls, ${kind}`}`);
     isGood = await soakCalls(runtime, kind, counts.minutes) && isGood;
@@ -163,6 +203,7 @@ async function main(): Promise<number> {
       minutes: { ...text, default: "5" },
       exits: { ...text, default: "50" },
       cycles: { ...text, default: "500" },
+      held: { ...text, default: "2000" },
       runtime: text,
       help: { type: "boolean", default: false },
     },
@@ -180,6 +221,7 @@ async function main(): Promise<number> {
     minutes: count("minutes", values.minutes),
     exits: count("exits", values.exits),
     cycles: count("cycles", values.cycles),
+    held: count("held", values.held),
   };
   let isGood = true;
   for (const runtime of runtimes) isGood = await soak(runtime, counts) && isGood;

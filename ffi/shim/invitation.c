@@ -152,6 +152,14 @@ static void tell_state(sc_call *self, pjsip_event *event)
     sc_record_push(&record, false);
 }
 
+/* pjsip keeps it for redirections and 422s, which are over: 16 KB of each call that is held. */
+static void forget_invite(pjsip_inv_session *inv)
+{
+    if (inv->invite_req)
+        pjsip_tx_data_dec_ref(inv->invite_req);
+    inv->invite_req = NULL;
+}
+
 static void on_state_changed(pjsip_inv_session *inv, pjsip_event *event)
 {
     sc_call *self = sc_call_of(inv);
@@ -163,6 +171,8 @@ static void on_state_changed(pjsip_inv_session *inv, pjsip_event *event)
     tell_state(self, event);
     if (inv->state == PJSIP_INV_STATE_EARLY || inv->state == PJSIP_INV_STATE_CONNECTING)
         sc_call_on_refused_sdp(self, event);
+    if (inv->state == PJSIP_INV_STATE_CONFIRMED)
+        forget_invite(inv);
     if (inv->state == PJSIP_INV_STATE_DISCONNECTED) {
         sc_call_drop_proposal(self);
         sc_call_detach(self);
