@@ -411,6 +411,8 @@ describe("Injection", () => {
         "IncomingRequest",
         "WaveFile",
         "RecordingWaveFile",
+        "MixerPort",
+        "ToneGenerator",
         "AudioTransport",
       ],
       ...["BaseHeader", "BaseGenericHeader"],

@@ -280,11 +280,13 @@ int32_t sc_audio_mixer_close(sc_audio_mixer mixer)
 {
     pj_status_t status = SC_EGONE;
 
-    /* Its ports hold references, so the bridge itself goes with the last of them. */
+    /* Its ports hold references: it is silent from now on, and goes with the last of them. */
     WITH_MIXER(mixer, {
         status = sc_object_remove(self) ? PJ_SUCCESS : SC_EGONE;
-        if (status == PJ_SUCCESS)
+        if (status == PJ_SUCCESS) {
             close_devices(self);
+            sc_clock_remove(&self->client);
+        }
     });
     return status;
 }

@@ -14,7 +14,7 @@
 #define SC_API __attribute__((visibility("default")))
 
 /* Raised whenever a row, a record or an argument block changes its form. */
-#define SC_ABI 8
+#define SC_ABI 9
 
 /* A NUL-terminated UTF-8 string, valid during the call. */
 typedef const char *sc_text;
@@ -39,6 +39,8 @@ typedef sc_serial sc_rtp_transport;
 typedef sc_serial sc_audio_transport;
 typedef sc_serial sc_wave_file;
 typedef sc_serial sc_recording_wave_file;
+typedef sc_serial sc_mixer_port;
+typedef sc_serial sc_tone_generator;
 
 /* Answers beside pj_status_t: outside PJSIP's ranges (pj's user range ends at 520000). */
 enum sc_error {
@@ -75,6 +77,7 @@ enum sc_record_kind {
     SC_RECORD_INVITATION_RESPONSE = 42,
     SC_RECORD_AUDIO_TRANSPORT_DTMF = 48,
     SC_RECORD_WAVE_FILE_END = 64,
+    SC_RECORD_TONE_GENERATOR_END = 65,
     SC_RECORD_AUDIO_MIXER_DEVICE_LOST = 80,
     SC_RECORD_SUBSCRIPTION_STATE = 88,
     SC_RECORD_SUBSCRIPTION_ACCEPTED = 89,
