@@ -78,7 +78,7 @@ describe("MixerPort", () => {
     using first = new MixerPort(mixer);
     using second = new MixerPort(mixer);
     first.start();
-    assertThrows(() => second.start(), PJSIPError, "Could not start the mixer port");
+    assertThrows(() => second.start(), PJSIPError, "Could not start the mixer port: Every slot");
     assertEquals([second.isActive, mixer.usedSlotCount], [false, 1]);
     first.stop();
     second.start();

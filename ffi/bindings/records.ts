@@ -49,4 +49,5 @@ export const errors = {
   SC_EBUSY: 900002,
   SC_EARGS: 900003,
   SC_ENOPORT: 900004,
+  SC_EFULL: 900005,
 } as const;

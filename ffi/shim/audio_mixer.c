@@ -386,6 +386,8 @@ int sc_mixer_add(sc_mixer *mixer, pjmedia_port *port, pj_str_t name, pj_status_t
         *status = pjmedia_conf_add_port(mixer->conf, mixer->pool, port, &name, &slot);
     }
     sc_clock_go_on();
+    if (*status == PJ_ETOOMANY)
+        *status = SC_EFULL;
     return *status == PJ_SUCCESS ? (int)slot : -1;
 }
 

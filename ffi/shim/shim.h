@@ -47,7 +47,8 @@ enum sc_error {
     SC_EGONE = 900001, /* the object has ended, or the engine is not running */
     SC_EBUSY = 900002, /* the library serves another isolate, or the engine runs already */
     SC_EARGS = 900003, /* an argument block that cannot be read */
-    SC_ENOPORT = 900004 /* no free pair of ports in the RTP range */
+    SC_ENOPORT = 900004, /* no free pair of ports in the RTP range */
+    SC_EFULL = 900005 /* every slot of the mixer is in use */
 };
 
 /* The kinds of records that come up; twin of ffi/bindings/records.ts. */
