@@ -4,6 +4,7 @@ import type { EngineNotifications } from "./engine_notifications.ts";
 import { SIPCoreError } from "./errors.ts";
 import type { AudioTransportNotifications } from "../media/audio_transport.ts";
 import type { RTPTransportNotifications } from "../media/rtp_transport.ts";
+import type { ToneGeneratorNotifications } from "../media/tone_generator.ts";
 import type { WaveFileNotifications } from "../media/wave_file.ts";
 import type { IncomingRequestNotifications } from "./incoming_request.ts";
 import type { IncomingReferralNotifications } from "./incoming_referral_notifications.ts";
@@ -58,7 +59,8 @@ export interface NotificationMap
     PublicationNotifications,
     AudioTransportNotifications,
     RTPTransportNotifications,
-    WaveFileNotifications {}
+    WaveFileNotifications,
+    ToneGeneratorNotifications {}
 
 /** The name of a notification. */
 export type NotificationName = keyof NotificationMap;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-import { checkInteger, checkText } from "../core/check_argument.ts";
+import { checkBoolean, checkInteger, checkText } from "../core/check_argument.ts";
 import { lookAtDevices } from "../core/devices.ts";
 import { postWarning } from "../core/dispatch.ts";
 import { SIPCoreError, SIPCoreInvalidStateError } from "../core/errors.ts";
@@ -14,6 +14,12 @@ import { cstring, type Reader } from "../ffi/wire.ts";
 export interface MixerSource {
   readonly mixer: AudioMixer;
   readonly slot: number | null;
+}
+
+/** An object that wants to know when its mixer closes. */
+interface MixerMember extends MixerSource {
+  /** Called before the mixer closes: the object ends. */
+  mixerClosing(): void;
 }
 
 /** What the constructor takes beside the devices. */
@@ -66,6 +72,8 @@ export class AudioMixer implements NativeObject {
   #outputVolume = 100;
   #muted = false;
   #used = 0;
+  /** By slot. Held weakly: what a program forgets is collected, and told. */
+  #members: Map<number, WeakRef<MixerMember>> = new Map();
   /** "source>sink" */
   #connections: Map<string, readonly [number, number]> = new Map();
 
@@ -158,7 +166,7 @@ export class AudioMixer implements NativeObject {
     return this.#muted;
   }
   set muted(value: boolean) {
-    this.#muted = Boolean(value);
+    this.#muted = checkBoolean(value, "muted");
     this.#applyVolumes();
   }
 
@@ -276,9 +284,10 @@ export class AudioMixer implements NativeObject {
     return slot.slot;
   }
 
-  /** Ends the mixer; what still stands in it falls silent. Quiet the second time. */
+  /** Ends the mixer. What plays and records in it stops, calls fall silent. Quiet the second time. */
   close(): void {
     if (this.#serial === null) return;
+    for (const member of [...this.#members.values()]) member.deref()?.mixerClosing();
     runningOrNull()?.sc_audio_mixer_close(this.#serial);
     this.engineStopped();
   }
@@ -295,13 +304,15 @@ export class AudioMixer implements NativeObject {
   }
 
   /** Not for programs: an object has taken a slot. */
-  enter(): void {
+  enter(member?: MixerMember): void {
     this.#used++;
+    if (member && member.slot !== null) this.#members.set(member.slot, new WeakRef(member));
   }
 
   /** Not for programs: an object gives its slot back. */
   [leave](slot: number): void {
     this.#used--;
+    this.#members.delete(slot);
     let hadDevice = false;
     for (const [key, [from, to]] of this.#connections) {
       if (from !== slot && to !== slot) continue;
@@ -336,6 +347,7 @@ export class AudioMixer implements NativeObject {
     release(this.#serial, this);
     this.#serial = null;
     this.#connections.clear();
+    this.#members.clear();
   }
 }
 

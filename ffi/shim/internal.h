@@ -57,7 +57,9 @@ typedef enum {
     SC_KIND_RTP_TRANSPORT,
     SC_KIND_AUDIO_TRANSPORT,
     SC_KIND_WAVE_FILE,
-    SC_KIND_RECORDING_WAVE_FILE
+    SC_KIND_RECORDING_WAVE_FILE,
+    SC_KIND_MIXER_PORT,
+    SC_KIND_TONE_GENERATOR
 } sc_kind;
 
 typedef struct sc_object {
@@ -512,6 +514,37 @@ int sc_mixer_add(sc_mixer *mixer, pjmedia_port *port, pj_str_t name, pj_status_t
 void sc_mixer_remove(sc_mixer *mixer, int slot);
 unsigned sc_mixer_rate(const sc_mixer *mixer);
 pj_status_t sc_mixer_volume(sc_mixer *mixer, int slot, uint32_t percent);
+
+/* ---- media_port.c: what stands in a slot ---------------------------------------------------------------------------- */
+
+/* The start of every port of ours. */
+typedef struct sc_port {
+    pjmedia_port base;
+    pj_pool_t *pool;
+    void (*destroy)(struct sc_port *self); /* for what is not in the pool; it may be NULL */
+} sc_port;
+
+/* Zeroed, of `size` bytes; mono, a frame a tick, and silent. It goes by pjmedia_port_destroy(). NULL: no memory. */
+void *sc_port_new(size_t size, const char *name, unsigned rate);
+
+typedef struct {
+    sc_object object;
+    sc_mixer *mixer;
+    sc_port *port;
+    int slot;
+} sc_port_owner;
+
+/* Makes the port; NULL and a status on failure. */
+typedef sc_port *sc_port_maker(sc_port_owner *owner, const void *arg, pj_status_t *status);
+
+/* What the rows of such an object do. */
+sc_serial sc_port_owner_create(sc_kind kind, sc_serial mixer, sc_port_maker *make, const void *arg, sc_status status);
+int32_t sc_port_owner_close(sc_kind kind, sc_serial serial);
+int32_t sc_port_owner_slot(sc_kind kind, sc_serial serial);
+int32_t sc_port_owner_set_volume(sc_kind kind, sc_serial serial, uint32_t percent);
+/* Between these two other rows work; NULL: it has ended. */
+sc_port_owner *sc_port_owner_take(sc_kind kind, sc_serial serial);
+void sc_port_owner_give_back(sc_port_owner *owner);
 
 /* ---- rtp_transport.c ------------------------------------------------------------------------------------------------ */
 

@@ -14,7 +14,7 @@
 #define SC_API __attribute__((visibility("default")))
 
 /* Raised whenever a row, a record or an argument block changes its form. */
-#define SC_ABI 8
+#define SC_ABI 9
 
 /* A NUL-terminated UTF-8 string, valid during the call. */
 typedef const char *sc_text;
@@ -39,13 +39,16 @@ typedef sc_serial sc_rtp_transport;
 typedef sc_serial sc_audio_transport;
 typedef sc_serial sc_wave_file;
 typedef sc_serial sc_recording_wave_file;
+typedef sc_serial sc_mixer_port;
+typedef sc_serial sc_tone_generator;
 
 /* Answers beside pj_status_t: outside PJSIP's ranges (pj's user range ends at 520000). */
 enum sc_error {
     SC_EGONE = 900001, /* the object has ended, or the engine is not running */
     SC_EBUSY = 900002, /* the library serves another isolate, or the engine runs already */
     SC_EARGS = 900003, /* an argument block that cannot be read */
-    SC_ENOPORT = 900004 /* no free pair of ports in the RTP range */
+    SC_ENOPORT = 900004, /* no free pair of ports in the RTP range */
+    SC_EFULL = 900005 /* every slot of the mixer is in use */
 };
 
 /* The kinds of records that come up; twin of ffi/bindings/records.ts. */
@@ -75,6 +78,7 @@ enum sc_record_kind {
     SC_RECORD_INVITATION_RESPONSE = 42,
     SC_RECORD_AUDIO_TRANSPORT_DTMF = 48,
     SC_RECORD_WAVE_FILE_END = 64,
+    SC_RECORD_TONE_GENERATOR_END = 65,
     SC_RECORD_AUDIO_MIXER_DEVICE_LOST = 80,
     SC_RECORD_SUBSCRIPTION_STATE = 88,
     SC_RECORD_SUBSCRIPTION_ACCEPTED = 89,

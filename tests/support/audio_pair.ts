@@ -23,11 +23,12 @@ export class AudioPair implements Disposable {
   readonly offer: SDPSession;
   readonly answer: SDPSession;
 
-  constructor(mixer: AudioMixer, options: AudioPairOptions = {}) {
+  /** Both ends in one mixer, or the answering one in another. */
+  constructor(mixer: AudioMixer, options: AudioPairOptions = {}, answering: AudioMixer = mixer) {
     const { codecs = ["PCMU"], direction = "sendrecv", answerDirection = "sendrecv" } = options;
     this.left = new AudioTransport(mixer, openTransport(), { codecs });
     this.offer = session(this.left, true, direction);
-    this.right = new AudioTransport(mixer, openTransport(), { codecs, remoteSdp: this.offer });
+    this.right = new AudioTransport(answering, openTransport(), { codecs, remoteSdp: this.offer });
     this.answer = session(this.right, false, answerDirection);
   }
 
