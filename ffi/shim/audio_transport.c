@@ -160,7 +160,16 @@ static pj_status_t make_stream(audio_transport *self, line *made, bool silence_d
     return status;
 }
 
-/* The block of sc_audio_transport_create(), but for its pool. */
+/* pjmedia 2.17 writes a longer frame beyond its buffer: that of L16 in stereo. */
+static bool fits_packet(const pjmedia_codec_param *param)
+{
+    unsigned parts = param->info.frm_ptime_denum ? param->info.frm_ptime_denum : 1;
+    uint64_t frame = (uint64_t)param->info.max_bps * param->info.frm_ptime / parts / 8000;
+
+    return PJ_MAX(frame, param->info.max_rx_frame_size) <= PJMEDIA_MAX_MTU - PJMEDIA_STREAM_RESV_PAYLOAD_LEN;
+}
+
+/* The block of sc_audio_transport_create(). */
 static pj_status_t fill_line(audio_transport *self, line *made, sc_reader *reader)
 {
     pj_str_t local_text = sc_read_text(reader), remote_text = sc_read_text(reader);
@@ -181,6 +190,8 @@ static pj_status_t fill_line(audio_transport *self, line *made, sc_reader *reade
         status = pjmedia_stream_info_from_sdp(&made->info, made->pool, sc_engine.media, local, remote, index);
     if (status == PJ_SUCCESS && !made->info.param)
         status = PJMEDIA_EINVALIMEDIATYPE;
+    if (status == PJ_SUCCESS && !fits_packet(made->info.param))
+        status = PJ_ETOOBIG;
     if (status != PJ_SUCCESS)
         return status;
     made->info.dir = direction_of(&made->info, direction);
