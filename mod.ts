@@ -201,6 +201,7 @@ export {
   AudioTransport,
   type AudioTransportNotifications,
   type AudioTransportOptions,
+  type LocalMediaOptions,
 } from "./media/audio_transport.ts";
 export { type AudioStatistics, type Measure, type StreamStatistics } from "./media/audio_statistics.ts";
 export { WaveFile, type WaveFileNotifications } from "./media/wave_file.ts";

@@ -191,12 +191,22 @@ export class RTPTransport implements NativeObject {
     if (this.#state === "INIT") {
       this.encode(localSdp instanceof SDPSession ? localSdp : SDPSession.from(localSdp), remoteSdp, sdpIndex);
     }
+    this.#establish(localSdp, remoteSdp, sdpIndex);
+    this.#state = "ESTABLISHED";
+  }
+
+  /** Not for programs: "ESTABLISHED" with other descriptions, once the stream of the old ones is gone. */
+  renegotiate(localSdp: BaseSDPSession, remoteSdp: BaseSDPSession, sdpIndex: number): void {
+    if (this.#state !== "ESTABLISHED") throw this.#wrongState("renegotiate");
+    this.#establish(localSdp, remoteSdp, sdpIndex);
+  }
+
+  #establish(localSdp: BaseSDPSession, remoteSdp: BaseSDPSession, sdpIndex: number): void {
     const args = argumentBlock().text(localSdp.toString()).text(remoteSdp.toString());
     check(
       running().sc_rtp_transport_establish(this.serial, args.block, args.size, sdpIndex),
       "Could not establish the RTP transport",
     );
-    this.#state = "ESTABLISHED";
     const stream = remoteSdp.media[sdpIndex];
     this.#remoteSdp = {
       address: stream?.connection?.address ?? remoteSdp.connection?.address ?? null,

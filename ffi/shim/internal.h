@@ -546,6 +546,65 @@ int32_t sc_port_owner_set_volume(sc_kind kind, sc_serial serial, uint32_t percen
 sc_port_owner *sc_port_owner_take(sc_kind kind, sc_serial serial);
 void sc_port_owner_give_back(sc_port_owner *owner);
 
+/* ---- dtmf_receiver.c -------------------------------------------------------------------------------------------------- */
+
+#define SC_DTMF_FORMATS 8
+
+typedef struct {
+    pthread_mutex_t mutex;
+    uint64_t serial; /* who hears of the keys */
+    unsigned count;
+    struct {
+        unsigned payload_type, clock_rate;
+    } formats[SC_DTMF_FORMATS];
+    bool has_heard;
+    atomic_bool is_open; /* an event goes on */
+    unsigned event, clock_rate, duration;
+    uint32_t ssrc, timestamp, earlier;
+    int64_t last, refilled, allowance;
+} sc_dtmf_receiver;
+
+void sc_dtmf_receiver_init(sc_dtmf_receiver *self, uint64_t serial);
+void sc_dtmf_receiver_destroy(sc_dtmf_receiver *self);
+/* A payload type of telephone-event; what is beyond SC_DTMF_FORMATS of them is not heard. */
+void sc_dtmf_receiver_format(sc_dtmf_receiver *self, unsigned payload_type, unsigned clock_rate);
+/* A packet of the peer's, of any payload type. */
+void sc_dtmf_receiver_hear(sc_dtmf_receiver *self, unsigned payload_type, uint32_t ssrc, uint32_t timestamp,
+                           const uint8_t *payload, size_t size);
+/* Time has passed. */
+void sc_dtmf_receiver_tick(sc_dtmf_receiver *self);
+
+/* ---- rtp_tap.c --------------------------------------------------------------------------------------------------------- */
+
+typedef struct sc_rtp_tap sc_rtp_tap;
+
+/* What the peer reports of what we have sent, in us and packets. */
+typedef struct {
+    pj_math_stat rtt, jitter, loss_period;
+    uint32_t lost;
+} sc_tx_reports;
+
+/* In the pool, which lives at least as long as the stream; `serial`: who hears of the keys that are pressed. */
+sc_rtp_tap *sc_rtp_tap_create(pj_pool_t *pool, pjmedia_transport *below, uint64_t serial);
+void sc_rtp_tap_destroy(sc_rtp_tap *self);
+/* For the stream. */
+pjmedia_transport *sc_rtp_tap_transport(sc_rtp_tap *self);
+sc_dtmf_receiver *sc_rtp_tap_dtmf(sc_rtp_tap *self);
+sc_tx_reports sc_rtp_tap_reports(sc_rtp_tap *self);
+
+/* ---- stream_port.c ------------------------------------------------------------------------------------------------------ */
+
+typedef struct sc_stream_port sc_stream_port;
+
+/* Of a mixer with this rate. */
+sc_stream_port *sc_stream_port_create(unsigned rate, pj_status_t *status);
+/* Goes when the bridge has let it go. */
+void sc_stream_port_destroy(sc_stream_port *self);
+pjmedia_port *sc_stream_port_base(sc_stream_port *self);
+/* While the clock is held. What it needs is from the pool, which must not go before sc_stream_port_leave(). */
+pj_status_t sc_stream_port_join(sc_stream_port *self, pjmedia_port *stream, pj_pool_t *pool, sc_dtmf_receiver *dtmf);
+void sc_stream_port_leave(sc_stream_port *self);
+
 /* ---- rtp_transport.c ------------------------------------------------------------------------------------------------ */
 
 pjmedia_transport *sc_rtp_transport_media(void *transport);
