@@ -512,4 +512,9 @@ pj_status_t sc_mixer_volume(sc_mixer *mixer, int slot, uint32_t percent);
 
 pjmedia_transport *sc_rtp_transport_media(void *transport);
 
+/* ---- source_guard.c ------------------------------------------------------------------------------------------------- */
+
+/* A transport above that one which hands up what comes from the peer, and nothing else. It goes when that one does. */
+pj_status_t sc_source_guard_create(pjmedia_transport *below, pjmedia_transport **guard);
+
 #endif
