@@ -313,15 +313,19 @@ void sc_ice_clean(pjmedia_sdp_session *sdp, unsigned index)
     }
 }
 
-void sc_ice_add_rtcp(pjmedia_transport *media, pj_pool_t *pool, pjmedia_sdp_media *stream)
+void sc_ice_prepare(pjmedia_transport *media, pj_pool_t *pool, pjmedia_sdp_media *stream)
 {
+    static const char *const ours[] = { "rtcp", "ice-ufrag", "ice-pwd", "candidate", "remote-candidates",
+                                        "ice-mismatch" };
     pjmedia_transport_info info;
     pjmedia_sdp_attr *attribute;
+    unsigned i;
 
+    for (i = 0; i < PJ_ARRAY_SIZE(ours); i++)
+        pjmedia_sdp_media_remove_all_attr(stream, ours[i]);
     pjmedia_transport_info_init(&info);
     if (pjmedia_transport_get_info(media, &info) != PJ_SUCCESS)
         return;
-    pjmedia_sdp_media_remove_all_attr(stream, "rtcp");
     attribute = pjmedia_sdp_attr_create_rtcp(pool, &info.sock_info.rtcp_addr_name);
     if (attribute)
         pjmedia_sdp_media_add_attr(stream, attribute);

@@ -29,8 +29,8 @@ pj_status_t sc_ice_open(uint64_t serial, const char *address, unsigned port, con
                         pjmedia_transport **media);
 /* Takes out of the stream what pjmedia would ask a name server about, and what is no candidate. */
 void sc_ice_clean(pjmedia_sdp_session *sdp, unsigned index);
-/* Notes where RTCP is to come, which is where pjmedia looks for it. */
-void sc_ice_add_rtcp(pjmedia_transport *media, pj_pool_t *pool, pjmedia_sdp_media *stream);
+/* Takes out what an earlier round has written, and notes where RTCP is to come, which is where pjmedia looks for it. */
+void sc_ice_prepare(pjmedia_transport *media, pj_pool_t *pool, pjmedia_sdp_media *stream);
 /* Whether packets from there are the peer's, by ICE; `known`: ICE has a say in it. Under the transport's lock. */
 bool sc_ice_accepts(pjmedia_transport *media, unsigned component, const pj_sockaddr *source, bool *known);
 /* See sc_rtp_transport_ice(). */

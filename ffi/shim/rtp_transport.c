@@ -239,7 +239,7 @@ static pj_status_t describe(void *arg)
     pj_status_t status;
 
     if (self->is_ice)
-        sc_ice_add_rtcp(self->below, self->pool, each->local->media[each->index]);
+        sc_ice_prepare(self->below, self->pool, each->local->media[each->index]);
     if (!self->created) {
         status = pjmedia_transport_media_create(self->media, self->pool, 0, each->remote, each->index);
         if (status != PJ_SUCCESS)
