@@ -236,7 +236,10 @@ describe("ICE", () => {
       const { left, right } = pair;
       const withIce = left.transport.useIce ? left : right;
       assertGreater(await likeness(left.audio!, right.audio!, "plain"), 0.9);
-      assertEquals([withIce.transport.iceActive, ...chosen(withIce.transport)], [false, ...Array(4).fill(null)]);
+      assertEquals([withIce.transport.iceActive, ...chosen(withIce.transport)], [
+        false,
+        ...Array(4).fill(null),
+      ]);
       assertEquals(left.transport.remoteRtpPortReceived, right.transport.localRtpPort);
       const states = withIce.transport.useIce ? withIce.told : [];
       assert(states.every(({ name }) => name !== "RTPTransportICENegotiationDidFail"));
@@ -295,7 +298,8 @@ describe("ICE", () => {
     pair.start((sdp) => {
       const moved = SDPSession.from(sdp);
       const media = moved.media[0]!;
-      const nobody = (text: string) => text.replace(/ (\d+) typ/, (_, port) => ` ${Number(port) % 2 + 2} typ`);
+      const nobody = (text: string) =>
+        text.replace(/ (\d+) typ/, (_, port) => ` ${Number(port) % 2 + 2} typ`);
       for (const attribute of media.attributes) {
         if (attribute.name === "candidate") attribute.value = nobody(attribute.value);
       }
@@ -359,7 +363,11 @@ describe("ICE", () => {
 
     it("ICE has candidates of all kinds, and takes the nearest", async () => {
       using mixer = new AudioMixer(null, null);
-      using pair = await ICEPair.open(mixer, { ...turn(), iceStunAddress: "127.0.0.1", iceStunPort: coturn.port });
+      using pair = await ICEPair.open(mixer, {
+        ...turn(),
+        iceStunAddress: "127.0.0.1",
+        iceStunPort: coturn.port,
+      });
       // The STUN server sees the host candidates themselves.
       pair.start();
       const { name, data } = await pair.left.negotiated();
@@ -375,7 +383,10 @@ describe("ICE", () => {
 
     it("ICE says that a TURN server refuses, or is none", async () => {
       await using silent = await StunServer.open((server, arrival) =>
-        server.answer(arrival, arrival.from, { type: 0x0113, attributes: [[0x0009, Uint8Array.of(0, 0, 5, 0)]] })
+        server.answer(arrival, arrival.from, {
+          type: 0x0113,
+          attributes: [[0x0009, Uint8Array.of(0, 0, 5, 0)]],
+        })
       );
       const outcomes = await Promise.all([
         [turn({ password: "wrong" }), /TURN server 127\.0\.0\.1 at port \d+: Unauthorized/],

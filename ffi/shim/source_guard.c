@@ -10,7 +10,7 @@
  * - Nobody else is heard then. When there has been nothing for three seconds, RTP with the peer's SSRC, which a stranger
  *   does not know, may come from another address: a NAT has forgotten the old one. The address of the description is
  *   heard at any time.
- * - RTCP comes from the host from which RTP comes, or from where the description says.
+ * - RTCP comes from where the description says, or from the host that RTP comes from in its place.
  * - What is neither RTP nor RTCP nor DTLS goes no further.
  */
 #include "ice_internal.h"
@@ -178,7 +178,13 @@ static bool is_peer_rtcp(source_guard *self, const pj_sockaddr *from)
         if (known)
             return accepted;
     }
-    return !pj_sockaddr_cmp(&self->rtcp.negotiated, from) || is_same_host(&self->rtp.heard, from);
+    if (!pj_sockaddr_cmp(&self->rtcp.negotiated, from))
+        return true;
+    if (is_known(&self->rtcp.heard) && is_same_host(&self->rtcp.heard, &self->rtp.heard))
+        return !pj_sockaddr_cmp(&self->rtcp.heard, from);
+    /* Its RTP does not come from where the description says either. */
+    return is_known(&self->rtp.heard) && pj_sockaddr_cmp(&self->rtp.heard, &self->rtp.negotiated) &&
+           is_same_host(&self->rtp.heard, from);
 }
 
 /* Where the packet has come from that is being handed up. */
