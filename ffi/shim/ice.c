@@ -396,6 +396,6 @@ void sc_ice_end(void)
     if (!sc_ice_is_alive())
         return;
     wait_for_all(PATIENCE_MS);
-    sc_ice_forget_relays();
+    sc_ice_forget_relays(NULL);
     wait_for_all(REST_MS);
 }

@@ -50,11 +50,16 @@ const pj_time_val *sc_ice_strans_started(const pj_ice_strans *self);
 pj_status_t sc_ice_strans_missing(const pj_ice_strans *self, bool relay);
 /* Whether any transport's memory is still in use. */
 bool sc_ice_is_alive(void);
-/* Relays that wait for their server wait no more. */
-void sc_ice_forget_relays(void);
+/*
+ * The relays of the transport with that lock, which the caller holds, wait no more for a server that has given them
+ * nothing; NULL: those of all, and for no server at all.
+ */
+void sc_ice_forget_relays(const pj_grp_lock_t *lock);
 
 /* ---- turn_sock.c ----------------------------------------------------------------------------------------------------- */
 
+/* Whether it has had an allocation. Under its lock. */
+bool sc_turn_is_allocated(pj_turn_sock *self);
 /* Ends without waiting for the server. */
 void sc_turn_forget(pj_turn_sock *self);
 

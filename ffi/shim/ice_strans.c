@@ -75,26 +75,28 @@ bool sc_ice_is_alive(void)
     return some;
 }
 
-void sc_ice_forget_relays(void)
+void sc_ice_forget_relays(const pj_grp_lock_t *lock)
 {
     for (;;) {
         pj_turn_sock *relay = NULL;
-        pj_grp_lock_t *lock = NULL;
         living *each;
 
         pthread_mutex_lock(&mutex);
-        for (each = alive.next; each != &alive && !relay; each = each->next) {
+        for (each = alive.next; each != &alive; each = each->next) {
+            if (!each->relay || (lock && each->lock != lock))
+                continue;
+            if (lock && sc_turn_is_allocated(each->relay))
+                continue;
             relay = each->relay;
-            lock = each->lock;
             each->relay = NULL;
-            if (relay)
-                pj_grp_lock_add_ref(lock);
+            pj_grp_lock_add_ref(each->lock);
+            break;
         }
         pthread_mutex_unlock(&mutex);
         if (!relay)
             return;
         sc_turn_forget(relay);
-        pj_grp_lock_dec_ref(lock);
+        pj_grp_lock_dec_ref(each->lock);
     }
 }
 

@@ -360,6 +360,7 @@ static pj_status_t destroy(pjmedia_transport *transport)
     /* pjnath clears its callbacks without this lock, which whoever calls them holds. */
     pj_grp_lock_add_ref(lock);
     pj_grp_lock_acquire(lock);
+    sc_ice_forget_relays(lock);
     status = pjmedia_transport_close(self->below);
     pj_grp_lock_release(lock);
     pj_grp_lock_dec_ref(lock);

@@ -45,6 +45,16 @@ static pj_status_t create_ssl_socket(pj_pool_t *pool, const pj_ssl_sock_param *p
     return pj_ssl_sock_create(pool, &own, result);
 }
 
+bool sc_turn_is_allocated(pj_turn_sock *self)
+{
+    pj_turn_session_info info;
+
+    if (!self->sess)
+        return false;
+    pj_turn_session_get_info(self->sess, &info);
+    return info.state >= PJ_TURN_STATE_READY;
+}
+
 void sc_turn_forget(pj_turn_sock *self)
 {
     pj_grp_lock_acquire(self->grp_lock);
