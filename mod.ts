@@ -196,6 +196,16 @@ export {
   type RTPTransportOptions,
   type RTPTransportState,
 } from "./media/rtp_transport.ts";
+export { type ICEOptions, type ICETURNServer, type TURNTransport } from "./media/ice_options.ts";
+export {
+  type ICECandidate,
+  type ICECandidateType,
+  type ICECheck,
+  type ICECheckState,
+  type ICEChosenCandidates,
+  type ICEResult,
+  type ICEState,
+} from "./media/ice_negotiation.ts";
 export {
   type AudioStartOptions,
   AudioTransport,

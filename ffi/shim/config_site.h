@@ -118,7 +118,14 @@
 #define srtp_aes_gcm_256_openssl srtp_aes_gcm_256
 
 /*
- * ICE pairs to check: two address families, a VPN and a TURN server pass stock 32 at once. 50 KB for each
- * stream with ICE (stock 11 KB), nothing for others.
+ * ICE candidates of each side, for RTP and RTCP together, and ours for one of them; what comes later in the list is not
+ * looked at. Stock 16 and 8 lose the relays, which come last, of a machine with a VPN and some virtual networks.
+ */
+#define PJ_ICE_MAX_CAND 64
+#define PJ_ICE_ST_MAX_CAND 16
+
+/*
+ * ICE pairs to check: two address families, a VPN and a TURN server pass stock 32 at once. With the candidates above
+ * 80 KB for each stream with ICE (stock 11 KB), nothing for others.
  */
 #define PJ_ICE_MAX_CHECKS 256

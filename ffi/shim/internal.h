@@ -609,4 +609,9 @@ void sc_stream_port_leave(sc_stream_port *self);
 
 pjmedia_transport *sc_rtp_transport_media(void *transport);
 
+/* ---- source_guard.c ------------------------------------------------------------------------------------------------- */
+
+/* A transport above that one which hands up what comes from the peer, and nothing else. It goes when that one does. */
+pj_status_t sc_source_guard_create(pjmedia_transport *below, pjmedia_transport **guard);
+
 #endif

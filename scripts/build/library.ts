@@ -26,6 +26,10 @@ export const SHIM_FLAGS: readonly string[] = [
 /** A file of the shim that stands in for one object of pjproject, where it must be replaced as a whole. */
 const REPLACES: Record<string, { readonly archive: string; readonly object: string }> = {
   "hash.c": { archive: "pj", object: "hash.o" },
+  "random.c": { archive: "pj", object: "rand.o" },
+  "ice_strans.c": { archive: "pjnath", object: "ice_strans.o" },
+  "turn_sock.c": { archive: "pjnath", object: "turn_sock.o" },
+  "ice_media.c": { archive: "pjmedia", object: "transport_ice.o" },
 };
 
 /**
