@@ -195,6 +195,8 @@ export {
   type RTPTransportOptions,
   type RTPTransportState,
 } from "./media/rtp_transport.ts";
+export { type SRTPCipher, type SRTPKeying, type SRTPOptions } from "./media/srtp_options.ts";
+export { type SRTPNotifications, type SRTPStatistics } from "./media/srtp_session.ts";
 export {
   type AudioStartOptions,
   AudioTransport,

@@ -11,21 +11,29 @@ import { check, running, runningOrNull, statusText } from "../core/running.ts";
 import { SDPMediaStream } from "../core/sdp_media_stream.ts";
 import { BaseSDPSession, SDPSession } from "../core/sdp_session.ts";
 import { isIPLiteral } from "../core/uri_parser.ts";
-import { errors } from "../ffi/bindings/records.ts";
+import { errors, records } from "../ffi/bindings/records.ts";
 import type { Serial } from "../ffi/types.ts";
-import { argumentBlock, cstring, readAnswer } from "../ffi/wire.ts";
+import { argumentBlock, cstring, readAnswer, type Reader } from "../ffi/wire.ts";
+import {
+  type CheckedSRTPOptions,
+  checkSRTPOptions,
+  type SRTPCipher,
+  type SRTPKeying,
+  type SRTPOptions,
+} from "./srtp_options.ts";
+import { type SRTPNotifications, SRTPSession, type SRTPStatistics } from "./srtp_session.ts";
 
 /** The states of an RTPTransport. */
 export type RTPTransportState = "NULL" | "INIT" | "LOCAL" | "ESTABLISHED" | "INVALID";
 
 /** What the constructor takes. */
-export interface RTPTransportOptions {
+export interface RTPTransportOptions extends SRTPOptions {
   /** The local address to listen on; left out: the engine's, or all interfaces. */
   localRtpAddress?: string | null;
 }
 
 /** The notifications of RTPTransport. */
-export interface RTPTransportNotifications {
+export interface RTPTransportNotifications extends SRTPNotifications {
   /** The sockets are open: `setInit()` has succeeded. */
   RTPTransportDidInitialize: Note<RTPTransport>;
   /** The sockets could not be opened. */
@@ -38,7 +46,10 @@ const elsewhere = "192.0.2.1";
 const status = new Int32Array(1);
 
 /**
- * A pair of UDP sockets for RTP and RTCP (RFC 3550), and its part in offer and answer.
+ * A pair of UDP sockets for RTP and RTCP (RFC 3550), and its part in offer and answer: SRTP (RFC 3711) with keys by SDES
+ * (RFC 4568) or DTLS (RFC 5763), where it is asked for. With SDES whoever reads the session descriptions can listen, so
+ * SIP should go over TLS then. The descriptions that a program gets carry these keys on their a=crypto lines; log and
+ * trace have stars in place of them.
  *
  * @example
  * ```ts
@@ -56,6 +67,8 @@ export class RTPTransport implements NativeObject {
   #serial: Serial<"rtp_transport"> | null = null;
   #state: RTPTransportState = "NULL";
   readonly #requestedAddress: string | null;
+  readonly #srtpOptions: CheckedSRTPOptions;
+  readonly #srtp: SRTPSession | null;
   #localAddress: string | null = null;
   #localPort: number | null = null;
   #remoteSdp: { address: string | null; port: number | null } = { address: null, port: null };
@@ -63,15 +76,17 @@ export class RTPTransport implements NativeObject {
   /**
    * Opens nothing yet.
    *
-   * @throws TypeError, RangeError for a bad address; SIPCoreInvalidStateError when the engine does not run.
+   * @throws TypeError, RangeError for a bad option; SIPCoreInvalidStateError when the engine does not run.
    */
   constructor(options: RTPTransportOptions = {}) {
     const address = options.localRtpAddress ?? null;
     if (address !== null && !isIPLiteral(checkText(address, "localRtpAddress"))) {
       throw new RangeError(`localRtpAddress must be an IP address, got "${address}"`);
     }
+    this.#srtpOptions = checkSRTPOptions(options);
     running();
     this.#requestedAddress = address;
+    this.#srtp = this.#srtpOptions.useSrtp ? new SRTPSession(this, this.#srtpOptions) : null;
   }
 
   /** "NULL" until `setInit()`, "INVALID" after `close()` or the engine's stop. */
@@ -109,6 +124,46 @@ export class RTPTransport implements NativeObject {
     return this.#info()?.port ?? null;
   }
 
+  /** Whether SRTP was asked for. */
+  get useSrtp(): boolean {
+    return this.#srtpOptions.useSrtp;
+  }
+
+  /** Whether a peer without SRTP is refused: the option `srtpForced`. */
+  get forceSrtp(): boolean {
+    return this.#srtpOptions.srtpForced;
+  }
+
+  /** How keys may be agreed on, what is offered first. */
+  get srtpKeying(): readonly SRTPKeying[] {
+    return this.#srtpOptions.srtpKeying;
+  }
+
+  /** The suites that are understood, in order of preference. */
+  get srtpCiphers(): readonly SRTPCipher[] {
+    return this.#srtpOptions.srtpCiphers;
+  }
+
+  /** Whether sound is encrypted and decrypted: with SDES once "ESTABLISHED", with DTLS once its handshake is over. */
+  get srtpActive(): boolean {
+    return this.srtpCipher !== null;
+  }
+
+  /** The suite that is in use; null while `srtpActive` is false. */
+  get srtpCipher(): SRTPCipher | null {
+    return this.#srtp?.state?.cipher ?? null;
+  }
+
+  /** How the keys in use were agreed on; null while `srtpActive` is false. */
+  get srtpActiveKeying(): SRTPKeying | null {
+    return this.#srtp?.state?.keying ?? null;
+  }
+
+  /** What SRTP has dropped since the last `setInit()`; null without SRTP and while the sockets are closed. */
+  get srtpStatistics(): SRTPStatistics | null {
+    return this.#srtp?.state?.statistics ?? null;
+  }
+
   #info(): { localPort: number; address: string | null; port: number | null } | null {
     const native = runningOrNull();
     const serial = this.#serial;
@@ -137,6 +192,7 @@ export class RTPTransport implements NativeObject {
       case "LOCAL":
       case "ESTABLISHED":
         check(native.sc_rtp_transport_reset(this.serial), "Could not reset the RTP transport");
+        this.#srtp?.reset();
         this.#remoteSdp = { address: null, port: null };
         break;
       default:
@@ -161,6 +217,7 @@ export class RTPTransport implements NativeObject {
     }
     this.#serial = serial;
     track(serial, this);
+    this.#srtp?.secure(serial);
     this.#localPort = this.#info()?.localPort ?? null;
     this.#localAddress = bound || ownAddress();
   }
@@ -168,7 +225,7 @@ export class RTPTransport implements NativeObject {
   /**
    * "INIT" to "LOCAL": the transport writes its part into the stream of our offer.
    *
-   * @param localSdp is changed.
+   * @param localSdp is changed: with SRTP its profile and the lines about keys.
    */
   setLocal(localSdp: SDPSession, sdpIndex: number): void {
     checkInstance(localSdp, SDPSession, "localSdp");
@@ -182,6 +239,7 @@ export class RTPTransport implements NativeObject {
    * "INIT" or "LOCAL" to "ESTABLISHED": both descriptions are known.
    *
    * @param localSdp is changed, when it is mutable and the transport was in "INIT".
+   * @throws PJSIPError when the peer has no SRTP and it is forced, or its keys are of no use.
    */
   setEstablished(localSdp: BaseSDPSession, remoteSdp: BaseSDPSession, sdpIndex: number): void {
     checkInstance(localSdp, BaseSDPSession, "localSdp");
@@ -197,6 +255,7 @@ export class RTPTransport implements NativeObject {
       "Could not establish the RTP transport",
     );
     this.#state = "ESTABLISHED";
+    this.#srtp?.established();
     const stream = remoteSdp.media[sdpIndex];
     this.#remoteSdp = {
       address: stream?.connection?.address ?? remoteSdp.connection?.address ?? null,
@@ -267,8 +326,8 @@ export class RTPTransport implements NativeObject {
     return this.#serial;
   }
 
-  receive(): void {
-    // Without ICE nothing happens to it by itself.
+  receive(kind: number, time: Date, reader: Reader): void {
+    if (kind === records.SC_RECORD_SRTP) this.#srtp?.receive(time, reader);
   }
 
   engineStopping(): void {
@@ -278,6 +337,7 @@ export class RTPTransport implements NativeObject {
   engineStopped(): void {
     if (this.#state === "INVALID") return;
     if (this.#serial !== null) release(this.#serial, this);
+    this.#srtp?.ended();
     this.#serial = null;
     this.#state = "INVALID";
     this.#localAddress = this.#localPort = null;

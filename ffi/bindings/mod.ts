@@ -15,6 +15,7 @@ import { recordingWaveFile } from "./recording_wave_file.ts";
 import { request } from "./request.ts";
 import { referral } from "./referral.ts";
 import { rtpTransport } from "./rtp_transport.ts";
+import { srtp } from "./srtp.ts";
 import { subscription } from "./subscription.ts";
 import { transports } from "./transports.ts";
 import { waveFile } from "./wave_file.ts";
@@ -37,6 +38,7 @@ type Table =
   & typeof audioMixer
   & typeof request
   & typeof rtpTransport
+  & typeof srtp
   & typeof audioTransport
   & typeof waveFile
   & typeof recordingWaveFile
@@ -60,6 +62,7 @@ export const table: Table = {
   ...audioMixer,
   ...request,
   ...rtpTransport,
+  ...srtp,
   ...audioTransport,
   ...waveFile,
   ...recordingWaveFile,

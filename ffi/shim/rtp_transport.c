@@ -26,6 +26,11 @@ pjmedia_transport *sc_rtp_transport_media(void *transport)
     return ((rtp_transport *)transport)->media;
 }
 
+void sc_rtp_transport_wrap(void *transport, pjmedia_transport *media)
+{
+    ((rtp_transport *)transport)->media = media;
+}
+
 /* The even ports of the range in turn, so that a port is reused as late as possible. */
 static pj_status_t open_pair(rtp_transport *self, const char *address)
 {
@@ -216,6 +221,7 @@ int32_t sc_rtp_transport_establish(sc_rtp_transport transport, sc_bytes args, ui
 int32_t sc_rtp_transport_reset(sc_rtp_transport transport)
 {
     rtp_transport *self = take(transport);
+    pj_status_t status;
 
     if (!self)
         return SC_EGONE;
@@ -223,11 +229,12 @@ int32_t sc_rtp_transport_reset(sc_rtp_transport transport)
      * The sockets are read on: pjmedia_transport_media_stop() does not wait for a reader under way, which would then
      * begin anew while the next start does the same.
      */
+    status = sc_srtp_reset(self->media);
     self->created = false;
     if (self->pool) {
         pj_pool_release(self->pool);
         self->pool = NULL;
     }
     give_back(self);
-    return PJ_SUCCESS;
+    return status;
 }

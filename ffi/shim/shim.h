@@ -14,7 +14,7 @@
 #define SC_API __attribute__((visibility("default")))
 
 /* Raised whenever a row, a record or an argument block changes its form. */
-#define SC_ABI 8
+#define SC_ABI 9
 
 /* A NUL-terminated UTF-8 string, valid during the call. */
 typedef const char *sc_text;
@@ -74,6 +74,7 @@ enum sc_record_kind {
     SC_RECORD_INVITATION_TRANSFER = 41,
     SC_RECORD_INVITATION_RESPONSE = 42,
     SC_RECORD_AUDIO_TRANSPORT_DTMF = 48,
+    SC_RECORD_SRTP = 60,
     SC_RECORD_WAVE_FILE_END = 64,
     SC_RECORD_AUDIO_MIXER_DEVICE_LOST = 80,
     SC_RECORD_SUBSCRIPTION_STATE = 88,

@@ -26,6 +26,7 @@ export const SHIM_FLAGS: readonly string[] = [
 /** A file of the shim that stands in for one object of pjproject, where it must be replaced as a whole. */
 const REPLACES: Record<string, { readonly archive: string; readonly object: string }> = {
   "hash.c": { archive: "pj", object: "hash.o" },
+  "srtp.c": { archive: "pjmedia", object: "transport_srtp.o" },
 };
 
 /**
