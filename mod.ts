@@ -206,6 +206,8 @@ export {
   type ICEResult,
   type ICEState,
 } from "./media/ice_negotiation.ts";
+export { type SRTPCipher, type SRTPKeying, type SRTPOptions } from "./media/srtp_options.ts";
+export { type SRTPNotifications, type SRTPStatistics } from "./media/srtp_session.ts";
 export {
   type AudioStartOptions,
   AudioTransport,

@@ -17,6 +17,14 @@ import { argumentBlock, cstring, readAnswer, type Reader } from "../ffi/wire.ts"
 import { ICEAgent, type ICEFacts } from "./ice_agent.ts";
 import type { ICECandidateType, ICEResult, ICEState } from "./ice_negotiation.ts";
 import { type ICEOptions, ICESettings } from "./ice_options.ts";
+import {
+  type CheckedSRTPOptions,
+  checkSRTPOptions,
+  type SRTPCipher,
+  type SRTPKeying,
+  type SRTPOptions,
+} from "./srtp_options.ts";
+import { type SRTPNotifications, SRTPSession, type SRTPStatistics } from "./srtp_session.ts";
 
 /** The states of an RTPTransport. */
 export type RTPTransportState =
@@ -29,13 +37,13 @@ export type RTPTransportState =
   | "INVALID";
 
 /** What the constructor takes. */
-export interface RTPTransportOptions extends ICEOptions {
+export interface RTPTransportOptions extends ICEOptions, SRTPOptions {
   /** The local address to listen on; left out: the engine's, or all interfaces. */
   localRtpAddress?: string | null;
 }
 
 /** The notifications of RTPTransport. */
-export interface RTPTransportNotifications {
+export interface RTPTransportNotifications extends SRTPNotifications {
   /** The sockets are open and all candidates are there: `setInit()` has succeeded. */
   RTPTransportDidInitialize: Note<RTPTransport>;
   /** The STUN or TURN server gave no candidate: the state is "STUN_FAILED", and nothing is open. */
@@ -60,6 +68,10 @@ const status = new Int32Array(1);
  * its description says, or where the first RTP comes from as long as none has come from there (a peer behind a NAT that
  * does not know its address); when it has been silent for three seconds, its stream may go on from another address.
  *
+ * With `useSrtp` it is SRTP (RFC 3711), with keys by SDES (RFC 4568) or DTLS (RFC 5763). With SDES whoever reads the
+ * session descriptions can listen, so SIP should go over TLS then. The descriptions that a program gets carry these keys
+ * on their a=crypto lines; log and trace have stars in place of them.
+ *
  * @example
  * ```ts
  * import { Engine, RTPTransport } from "@sipcore/sipcore";
@@ -79,6 +91,8 @@ export class RTPTransport implements NativeObject {
   readonly #iceStunAddress: string | null;
   readonly #iceStunPort: number;
   readonly #ice: ICEAgent | null;
+  readonly #srtpOptions: CheckedSRTPOptions;
+  readonly #srtp: SRTPSession | null;
   #localAddress: string | null = null;
   #localPort: number | null = null;
   #remoteSdp: { address: string | null; port: number | null } = { address: null, port: null };
@@ -94,11 +108,13 @@ export class RTPTransport implements NativeObject {
       throw new RangeError(`localRtpAddress must be an IP address, got "${address}"`);
     }
     const ice = ICESettings.read(options);
+    this.#srtpOptions = checkSRTPOptions(options);
     running();
     this.#requestedAddress = address;
     this.#iceStunAddress = options.iceStunAddress ?? null;
     this.#iceStunPort = options.iceStunPort ?? 3478;
     this.#ice = ice && new ICEAgent(this, ice);
+    this.#srtp = this.#srtpOptions.useSrtp ? new SRTPSession(this, this.#srtpOptions) : null;
   }
 
   /**
@@ -179,6 +195,46 @@ export class RTPTransport implements NativeObject {
     return this.#iceStunPort;
   }
 
+  /** Whether SRTP was asked for. */
+  get useSrtp(): boolean {
+    return this.#srtpOptions.useSrtp;
+  }
+
+  /** Whether a peer without SRTP is refused: the option `srtpForced`. */
+  get forceSrtp(): boolean {
+    return this.#srtpOptions.srtpForced;
+  }
+
+  /** How keys may be agreed on, what is offered first. */
+  get srtpKeying(): readonly SRTPKeying[] {
+    return this.#srtpOptions.srtpKeying;
+  }
+
+  /** The suites that are understood, in order of preference. */
+  get srtpCiphers(): readonly SRTPCipher[] {
+    return this.#srtpOptions.srtpCiphers;
+  }
+
+  /** Whether sound is encrypted and decrypted: with SDES once "ESTABLISHED", with DTLS once its handshake is over. */
+  get srtpActive(): boolean {
+    return this.srtpCipher !== null;
+  }
+
+  /** The suite that is in use; null while `srtpActive` is false. */
+  get srtpCipher(): SRTPCipher | null {
+    return this.#srtp?.state?.cipher ?? null;
+  }
+
+  /** How the keys in use were agreed on; null while `srtpActive` is false. */
+  get srtpActiveKeying(): SRTPKeying | null {
+    return this.#srtp?.state?.keying ?? null;
+  }
+
+  /** What SRTP has dropped since the last `setInit()`; null without SRTP and while the sockets are closed. */
+  get srtpStatistics(): SRTPStatistics | null {
+    return this.#srtp?.state?.statistics ?? null;
+  }
+
   /** Null without ICE, and while there are no candidates. */
   #iceFacts(): ICEFacts | null {
     return this.#ice && this.#state !== "WAIT_STUN" ? this.#ice.facts(this.#serial) : null;
@@ -216,6 +272,7 @@ export class RTPTransport implements NativeObject {
       case "LOCAL":
       case "ESTABLISHED":
         check(native.sc_rtp_transport_reset(this.serial), "Could not reset the RTP transport");
+        this.#srtp?.reset();
         this.#remoteSdp = { address: null, port: null };
         this.#ice?.changeLater("GATHERING_COMPLETE");
         break;
@@ -251,6 +308,7 @@ export class RTPTransport implements NativeObject {
     }
     this.#serial = serial;
     track(serial, this);
+    this.#srtp?.secure(serial);
   }
 
   /** Begins to gather; without servers all candidates are there at once. */
@@ -299,7 +357,7 @@ export class RTPTransport implements NativeObject {
   /**
    * "INIT" to "LOCAL": the transport writes its part into the stream of our offer.
    *
-   * @param localSdp is changed.
+   * @param localSdp is changed: with SRTP its profile and the lines about keys.
    */
   setLocal(localSdp: SDPSession, sdpIndex: number): void {
     checkInstance(localSdp, SDPSession, "localSdp");
@@ -313,6 +371,7 @@ export class RTPTransport implements NativeObject {
    * "INIT" or "LOCAL" to "ESTABLISHED": both descriptions are known.
    *
    * @param localSdp is changed, when it is mutable and the transport was in "INIT".
+   * @throws PJSIPError when the peer has no SRTP and it is forced, or its keys are of no use.
    */
   setEstablished(localSdp: BaseSDPSession, remoteSdp: BaseSDPSession, sdpIndex: number): void {
     checkInstance(localSdp, BaseSDPSession, "localSdp");
@@ -344,6 +403,7 @@ export class RTPTransport implements NativeObject {
       address: stream?.connection?.address ?? remoteSdp.connection?.address ?? null,
       port: stream?.port ?? null,
     };
+    this.#srtp?.established();
   }
 
   /**
@@ -411,6 +471,7 @@ export class RTPTransport implements NativeObject {
   }
 
   receive(kind: number, time: Date, reader: Reader): void {
+    if (kind === records.SC_RECORD_SRTP) this.#srtp?.receive(time, reader);
     const ice = this.#ice;
     if (ice === null) return;
     if (kind === records.SC_RECORD_RTP_TRANSPORT_GATHERED) this.#gathered(ice, time, reader);
@@ -425,6 +486,7 @@ export class RTPTransport implements NativeObject {
     if (this.#state === "INVALID") return;
     this.#ice?.end();
     if (this.#serial !== null) release(this.#serial, this);
+    this.#srtp?.ended();
     this.#serial = null;
     this.#state = "INVALID";
     this.#localAddress = this.#localPort = null;

@@ -16,6 +16,7 @@ import { recordingWaveFile } from "./recording_wave_file.ts";
 import { request } from "./request.ts";
 import { referral } from "./referral.ts";
 import { rtpTransport } from "./rtp_transport.ts";
+import { srtp } from "./srtp.ts";
 import { subscription } from "./subscription.ts";
 import { toneGenerator } from "./tone_generator.ts";
 import { transports } from "./transports.ts";
@@ -39,6 +40,7 @@ type Table =
   & typeof audioMixer
   & typeof request
   & typeof rtpTransport
+  & typeof srtp
   & typeof audioTransport
   & typeof waveFile
   & typeof recordingWaveFile
@@ -64,6 +66,7 @@ export const table: Table = {
   ...audioMixer,
   ...request,
   ...rtpTransport,
+  ...srtp,
   ...audioTransport,
   ...waveFile,
   ...recordingWaveFile,

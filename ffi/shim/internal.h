@@ -608,6 +608,30 @@ void sc_stream_port_leave(sc_stream_port *self);
 /* ---- rtp_transport.c ------------------------------------------------------------------------------------------------ */
 
 pjmedia_transport *sc_rtp_transport_media(void *transport);
+/* From now on that is the one to use; it closes the one that it stands around. */
+void sc_rtp_transport_wrap(void *transport, pjmedia_transport *media);
+
+/* ---- srtp.c, srtp_sdp.c, srtp_certificate.c ------------------------------------------------------------------------- */
+
+/* Back to where it was made, with other keys; nothing for a transport without SRTP. */
+pj_status_t sc_srtp_reset(pjmedia_transport *tp);
+/* Of a suite's master key with its salt, in bytes; 0 for a suite that there is not. */
+int sc_srtp_key_size(const pj_str_t *suite);
+/* Whether this value of an a=crypto line has a suite and a key of its size, and asks for nothing that we lack. */
+bool sc_srtp_is_usable(const pj_str_t *crypto);
+pj_str_t sc_srtp_suite(const pj_str_t *crypto);
+/* Of the peer's certificate; NULL for a description that does not speak of DTLS. */
+const pj_str_t *sc_srtp_fingerprint(const pjmedia_sdp_session *sdp, unsigned index);
+/* OpenSSL's types, X509 and EVP_PKEY. */
+struct x509_st;
+struct evp_pkey_st;
+bool sc_srtp_make_certificate(struct x509_st **certificate, struct evp_pkey_st **key);
+bool sc_srtp_is_fingerprint(struct x509_st *certificate, const pj_str_t *text);
+
+/* ---- redact.c ----------------------------------------------------------------------------------------------------- */
+
+/* A copy for free() with stars for keys; NULL when there is none in it. */
+char *sc_hide_keys(const char *text, size_t size);
 
 /* ---- source_guard.c ------------------------------------------------------------------------------------------------- */
 

@@ -30,6 +30,7 @@ const REPLACES: Record<string, { readonly archive: string; readonly object: stri
   "ice_strans.c": { archive: "pjnath", object: "ice_strans.o" },
   "turn_sock.c": { archive: "pjnath", object: "turn_sock.o" },
   "ice_media.c": { archive: "pjmedia", object: "transport_ice.o" },
+  "srtp.c": { archive: "pjmedia", object: "transport_srtp.o" },
 };
 
 /**
