@@ -203,6 +203,12 @@ export {
 } from "./media/audio_transport.ts";
 export { type AudioStatistics, type Measure, type StreamStatistics } from "./media/audio_statistics.ts";
 export { WaveFile, type WaveFileNotifications } from "./media/wave_file.ts";
+export {
+  PCMPort,
+  type PCMPortNotifications,
+  type PCMPortOptions,
+  type PCMStatistics,
+} from "./media/pcm_port.ts";
 export { RecordingWaveFile } from "./media/recording_wave_file.ts";
 export {
   BaseContactHeader,

@@ -3,6 +3,7 @@ import { checkFilter, post, reportFailure, subscribe, type Subscription, unsubsc
 import type { EngineNotifications } from "./engine_notifications.ts";
 import { SIPCoreError } from "./errors.ts";
 import type { AudioTransportNotifications } from "../media/audio_transport.ts";
+import type { PCMPortNotifications } from "../media/pcm_port.ts";
 import type { RTPTransportNotifications } from "../media/rtp_transport.ts";
 import type { WaveFileNotifications } from "../media/wave_file.ts";
 import type { IncomingRequestNotifications } from "./incoming_request.ts";
@@ -58,6 +59,7 @@ export interface NotificationMap
     PublicationNotifications,
     AudioTransportNotifications,
     RTPTransportNotifications,
+    PCMPortNotifications,
     WaveFileNotifications {}
 
 /** The name of a notification. */

@@ -11,6 +11,8 @@ import { incomingSubscription } from "./incoming_subscription.ts";
 import { invitation } from "./invitation.ts";
 import { library } from "./library.ts";
 import { log } from "./log.ts";
+import { pcmMemory } from "./pcm_memory.ts";
+import { pcmPort } from "./pcm_port.ts";
 import { recordingWaveFile } from "./recording_wave_file.ts";
 import { request } from "./request.ts";
 import { referral } from "./referral.ts";
@@ -40,6 +42,8 @@ type Table =
   & typeof audioTransport
   & typeof waveFile
   & typeof recordingWaveFile
+  & typeof pcmMemory
+  & typeof pcmPort
   & typeof pjlib;
 
 /** Every function of the shared library that TypeScript calls. */
@@ -63,5 +67,7 @@ export const table: Table = {
   ...audioTransport,
   ...waveFile,
   ...recordingWaveFile,
+  ...pcmMemory,
+  ...pcmPort,
   ...pjlib,
 };
