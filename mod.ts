@@ -217,6 +217,12 @@ export {
 } from "./media/audio_transport.ts";
 export { type AudioStatistics, type Measure, type StreamStatistics } from "./media/audio_statistics.ts";
 export { WaveFile, type WaveFileNotifications } from "./media/wave_file.ts";
+export {
+  PCMPort,
+  type PCMPortNotifications,
+  type PCMPortOptions,
+  type PCMStatistics,
+} from "./media/pcm_port.ts";
 export { RecordingWaveFile } from "./media/recording_wave_file.ts";
 export { MixerPort } from "./media/mixer_port.ts";
 export { type Tone, ToneGenerator, type ToneGeneratorNotifications } from "./media/tone_generator.ts";

@@ -9,6 +9,7 @@ import { check, create, running, runningOrNull } from "../core/running.ts";
 import { records } from "../ffi/bindings/records.ts";
 import type { Serial } from "../ffi/types.ts";
 import { cstring, type Reader } from "../ffi/wire.ts";
+import { Endings } from "./endings.ts";
 
 /** What stands in a slot of a mixer; `slot` is null while it does not. */
 export interface MixerSource {
@@ -63,6 +64,8 @@ export class AudioMixer implements NativeObject {
   readonly isLeaving = false;
   readonly sampleRate: number;
   readonly slotCount: number;
+  /** Not for programs: what ends with it. */
+  readonly endings: Endings = new Endings();
   #serial: Serial<"audio_mixer"> | null;
   #ecTailLength = 0;
   #devices: readonly [string | null, string | null] = [null, null];
@@ -346,6 +349,7 @@ export class AudioMixer implements NativeObject {
     if (this.#serial === null) return;
     release(this.#serial, this);
     this.#serial = null;
+    this.endings.end();
     this.#connections.clear();
     this.#members.clear();
   }

@@ -35,6 +35,7 @@ import {
   statisticsOf,
 } from "./audio_statistics.ts";
 import { MediaWatch } from "./media_watch.ts";
+import { PCMPort, type PCMPortOptions } from "./pcm_port.ts";
 import { RTPTransport } from "./rtp_transport.ts";
 
 /** What the constructor takes beside mixer and transport. */
@@ -122,6 +123,7 @@ export class AudioTransport implements NativeObject {
   #earlier: AudioCounts | null = null;
   #counts: AudioCounts | null = null;
   #watch: MediaWatch | null = null;
+  readonly #ports = new Set<PCMPort>();
 
   /**
    * @throws TypeError, RangeError for bad arguments; SIPCoreInvalidStateError when the transport is not in "INIT".
@@ -414,6 +416,28 @@ export class AudioTransport implements NativeObject {
     check(running().sc_audio_transport_send_dtmf(this.#serial, cstring(digit)), "Could not send DTMF");
   }
 
+  /**
+   * The sound of the call in the program's hands: a port that is started and joined both ways. It ends with this, or
+   * by its own `stop()`.
+   *
+   * @throws SIPCoreInvalidStateError when this is not active; what `new PCMPort()` and its `start()` throw.
+   */
+  pcm(options: PCMPortOptions = {}): PCMPort {
+    if (this.#slot === null) throw new SIPCoreInvalidStateError("The audio transport is not active", null);
+    const port = new PCMPort(this.mixer, options);
+    try {
+      port.start();
+      this.mixer.connectSlots(this, port);
+      this.mixer.connectSlots(port, this);
+    } catch (error) {
+      port.stop();
+      throw error;
+    }
+    this.#ports.add(port);
+    port.whenEnded(() => this.#ports.delete(port));
+    return port;
+  }
+
   /** Ends the stream and readies the RTP transport for another use. Quiet the second time. */
   stop(): void {
     if (this.#serial === null) return;
@@ -451,6 +475,7 @@ export class AudioTransport implements NativeObject {
   engineStopped(): void {
     this.#watch?.stop();
     if (this.#serial === null) return;
+    for (const port of this.#ports) port.stop();
     release(this.#serial, this);
     if (this.#slot !== null) leaveMixer(this.mixer, this.#slot);
     this.#serial = null;

@@ -12,6 +12,8 @@ import { invitation } from "./invitation.ts";
 import { library } from "./library.ts";
 import { log } from "./log.ts";
 import { mixerPort } from "./mixer_port.ts";
+import { pcmMemory } from "./pcm_memory.ts";
+import { pcmPort } from "./pcm_port.ts";
 import { recordingWaveFile } from "./recording_wave_file.ts";
 import { request } from "./request.ts";
 import { referral } from "./referral.ts";
@@ -46,6 +48,8 @@ type Table =
   & typeof recordingWaveFile
   & typeof mixerPort
   & typeof toneGenerator
+  & typeof pcmMemory
+  & typeof pcmPort
   & typeof pjlib;
 
 /** Every function of the shared library that TypeScript calls. */
@@ -72,5 +76,7 @@ export const table: Table = {
   ...recordingWaveFile,
   ...mixerPort,
   ...toneGenerator,
+  ...pcmMemory,
+  ...pcmPort,
   ...pjlib,
 };

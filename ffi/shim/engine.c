@@ -247,6 +247,7 @@ static void end_all(void)
                   { SC_KIND_RECORDING_WAVE_FILE, NULL },
                   { SC_KIND_MIXER_PORT, NULL },
                   { SC_KIND_TONE_GENERATOR, NULL },
+                  { SC_KIND_PCM_PORT, NULL },
                   { SC_KIND_AUDIO_MIXER, NULL },
                   { SC_KIND_RTP_TRANSPORT, NULL } };
     unsigned i;

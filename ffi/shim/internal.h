@@ -59,7 +59,8 @@ typedef enum {
     SC_KIND_WAVE_FILE,
     SC_KIND_RECORDING_WAVE_FILE,
     SC_KIND_MIXER_PORT,
-    SC_KIND_TONE_GENERATOR
+    SC_KIND_TONE_GENERATOR,
+    SC_KIND_PCM_PORT
 } sc_kind;
 
 typedef struct sc_object {
@@ -604,6 +605,50 @@ pjmedia_port *sc_stream_port_base(sc_stream_port *self);
 /* While the clock is held. What it needs is from the pool, which must not go before sc_stream_port_leave(). */
 pj_status_t sc_stream_port_join(sc_stream_port *self, pjmedia_port *stream, pj_pool_t *pool, sc_dtmf_receiver *dtmf);
 void sc_stream_port_leave(sc_stream_port *self);
+
+/* ---- pcm_memory.c ---------------------------------------------------------------------------------------------------- */
+
+/* What the two sides tell each other, ahead of the sound. Twin of ffi/pcm_memory.ts. */
+typedef struct {
+    /* The media clock's. */
+    atomic_uint heard; /* frames, since the start; so are the others */
+    atomic_uint played; /* samples */
+    atomic_uint underruns; /* how often nothing was there to be played */
+    atomic_uint silence; /* how much of it was played instead, in ms */
+    uint32_t unused[12];
+    /* JavaScript's, in a cache line of their own. */
+    atomic_uint written; /* samples */
+    atomic_uint wake; /* when it wants to be told */
+    atomic_uint wake_at;
+    uint32_t unused_either[13];
+} sc_pcm_words;
+
+enum sc_pcm_wake {
+    SC_PCM_WAKE_HEARD = 1, /* once a frame is there */
+    SC_PCM_WAKE_ROOM = 2, /* once some of what was written has been played */
+    SC_PCM_WAKE_PLAYED = 4, /* once `played` has come to `wake_at` */
+    SC_PCM_LAST = 8 /* nothing more will be written: silence is no sign of being late */
+};
+
+/* Where a port and JavaScript meet. */
+typedef struct sc_pcm_place {
+    struct sc_pcm_place *next;
+    unsigned class;
+    uint32_t segment, offset;
+    unsigned frame_samples, frames, samples; /* how many fit; powers of two */
+    sc_pcm_words *words;
+    int16_t *heard; /* frames, to JavaScript */
+    int16_t *said; /* samples, from JavaScript */
+} sc_pcm_place;
+
+/* Room for `capacity` frames each way; NULL: there is none. */
+sc_pcm_place *sc_pcm_place_take(unsigned frame_samples, unsigned capacity);
+/* Nobody in C touches it any more. NULL: nothing. */
+void sc_pcm_place_give_back(sc_pcm_place *place);
+/* Within a tick: some port has what JavaScript waits for. */
+void sc_pcm_news(void);
+/* When all mixers have ticked: wakes JavaScript if there is news, once for all ports. */
+void sc_pcm_tell(void);
 
 /* ---- rtp_transport.c ------------------------------------------------------------------------------------------------ */
 
