@@ -74,6 +74,12 @@ export interface Runtime {
   onBell(native: BellFunctions, ring: () => void): Bell;
   /** The environment variable, or null when it is unset or may not be read without asking. */
   environment(name: string): string | null;
+  /** Whether that environment variable may be read without asking. */
+  mayRead(name: string): boolean;
+  /** Whether this is a single-file executable whose own files can be opened by the runtime alone. */
+  readonly isExecutable: boolean;
+  /** The shared library inside of it, as `open()` takes it; null: it has none. */
+  embeddedFile(): string | null;
   /** Whether a UDP socket of node:dgram may be bound to that IP address, without asking. */
   mayBind(address: string): boolean;
 }
