@@ -96,6 +96,10 @@ export const runtime: Runtime = {
   onBell,
   environment,
   mayRead,
+  grants: {
+    file: (path) => `start Deno with --allow-ffi=${path}`,
+    variable: (name) => `start Deno with --allow-env=${name}`,
+  },
   // Its executables keep the paths of their files.
   isExecutable: false,
   embeddedFile: () => null,

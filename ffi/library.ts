@@ -59,7 +59,7 @@ function describe(misses: readonly Miss[]): string {
   );
   const forbidden = misses.find(({ isForbidden }) => isForbidden);
   const remedies = forbidden
-    ? [`start Deno with --allow-ffi=${forbidden.place.path}`]
+    ? [runtime.grants.file(forbidden.place.path!)]
     : misses.map(({ place }) => place.remedy).filter((remedy) => remedy !== "");
   return `Cannot open the shared library of sipcore. Tried:\n${lines.join("\n")}\n` +
     `What helps: ${remedies.join("; or ")}`;

@@ -39,7 +39,7 @@ function named(): Place | null {
 function unnamed(): Place {
   const reason = runtime.mayRead(variable)
     ? "not set"
-    : `not looked at, as Deno was not started with --allow-env=${variable}`;
+    : `not looked at: that is not allowed (${runtime.grants.variable(variable)})`;
   return { source: `the environment variable ${variable}`, path: null, reason, remedy: "" };
 }
 

@@ -144,7 +144,7 @@ describe("openLibrary() in each way of use", () => {
     assertEquals(code, "LIBRARY_NOT_FOUND");
     const platform = `@sipcore/${process.platform}-${process.arch}`;
     const variable = isDeno
-      ? "not looked at, as Deno was not started with --allow-env=SIPCORE_LIBRARY"
+      ? "not looked at: that is not allowed (start Deno with --allow-env=SIPCORE_LIBRARY)"
       : "not set";
     const lines = message!.split("\n");
     assertEquals(lines.slice(0, 3), [
