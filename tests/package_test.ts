@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+import { spawnSync } from "node:child_process";
 import {
   existsSync,
   mkdirSync,
@@ -9,7 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import process from "node:process";
 import { after, before, describe, it } from "node:test";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
@@ -30,6 +31,8 @@ import { ownName } from "./support/program.ts";
 import { importsOf } from "./support/sources.ts";
 
 const patient = { timeout: 120_000 };
+/** What has no place in any package. */
+const unpublished = /^(tests|scripts|build|examples|dist)\/|\.[ch]$/;
 const platform = `${process.platform}-${process.arch}`;
 
 describe("npm run package", { skip: skipWithoutNpm }, () => {
@@ -167,14 +170,34 @@ await engine.stop();
     assertEquals(await child.end(10_000), 0);
   });
 
-  it("npm pack and deno publish find nothing wrong, and take no test along", patient, () => {
+  it("npm pack finds nothing wrong in the source tree, and takes no test along", patient, () => {
     const [packed] = JSON.parse(run("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], ROOT)) as {
       files: { path: string }[];
     }[];
     const paths = packed!.files.map(({ path }) => path);
     assert(paths.includes("mod.ts") && paths.includes("cli/main.ts"));
-    assertEquals(paths.filter((path) => /^(tests|scripts|build|examples|dist)\/|\.[ch]$/.test(path)), []);
+    assertEquals(paths.filter((path) => unpublished.test(path)), []);
+  });
+
+  it("deno publish finds no slow type and nothing else wrong, and takes no test along", {
+    ...patient,
+    skip: ownName === "Deno" ? false : "once is enough: Deno's tests do it",
+  }, () => {
     const [deno] = runtimeCommand("Deno", ROOT);
-    run(deno, ["publish", "--dry-run", "--allow-dirty"], ROOT);
+    // The types themselves are checked in another place.
+    const options = ["publish", "--dry-run", "--allow-dirty", "--no-check"];
+    const { status, stderr } = spawnSync(deno, options, {
+      cwd: ROOT,
+      encoding: "utf8",
+      env: { ...process.env, NO_COLOR: "1" },
+    });
+    assertEquals(status, 0, stderr);
+    // Modules of one runtime only, and the platform's package, are no imports that it could follow.
+    const followed = /^unanalyzable-(dynamic-import|import-meta-resolve)$/;
+    const warnings = [...stderr.matchAll(/^(?:warning|error)\[([\w-]+)\]/gm)].map(([, kind]) => kind!);
+    assertEquals(warnings.filter((kind) => !followed.test(kind)), [], stderr);
+    const paths = [...stderr.matchAll(/file:\/\/(\S+) \(/g)].map(([, path]) => relative(ROOT, path!));
+    assert(paths.includes("mod.ts") && paths.includes("cli/main.ts"), stderr);
+    assertEquals(paths.filter((path) => unpublished.test(path)), []);
   });
 });
