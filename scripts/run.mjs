@@ -19,6 +19,7 @@ const TASKS = {
   package: { script: "scripts/package.ts", library: [] },
   sipcore: { script: "cli/main.ts", library: [] },
   demo: { script: "scripts/demo.ts", library: [] },
+  "demo:compile": { script: "scripts/demo-compile.ts", library: [] },
   test: { script: "scripts/test.ts", library: [] },
   // It compares with pjproject's own load generator.
   bench: { script: "scripts/bench.ts", library: ["--samples"] },

@@ -5,6 +5,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -114,7 +115,7 @@ describe("npm run package", { skip: skipWithoutNpm }, () => {
   });
 
   it(
-    "a program finds its library in node_modules, with its types, and under Deno by --allow-ffi of it alone",
+    "a program finds its library in node_modules, by --allow-ffi of it alone, and inside of an executable",
     patient,
     () => {
       const program = join(project, "program.ts");
@@ -134,6 +135,14 @@ await engine.stop();
       const permissions = ["--no-prompt", `--allow-ffi=${library}`];
       const args = runtimeArgs(program, permissions);
       assertEquals(run(process.execPath, args, project), `SIPEngineDidStart 2.17 ${library}\n`);
+      if (ownName === "Bun") {
+        const [executable, empty] = [join(folder, "program"), mkdtempSync(join(folder, "empty-"))];
+        run(process.execPath, ["build", "--compile", program, "--outfile", executable], project);
+        renameSync(join(project, "node_modules"), join(project, "away"));
+        const said = run("env", ["-i", `TMPDIR=${empty}`, executable], empty);
+        renameSync(join(project, "away"), join(project, "node_modules"));
+        assertMatch(said, /^SIPEngineDidStart 2\.17 /);
+      }
       if (ownName === "Deno") run(process.execPath, ["check", program], project);
       else {
         const tsc = join(ROOT, "node_modules", "typescript", "bin", "tsc");
