@@ -9,7 +9,6 @@ import { SIPCoreInvalidStateError } from "./errors.ts";
 import { FrozenContactHeader, FrozenReferToHeader } from "./headers.ts";
 import type { IncomingReferralNotifications, ReceivedRefer } from "./incoming_referral_notifications.ts";
 import { lazy } from "./lazy.ts";
-import type { NativeObject } from "./native_object.ts";
 import { notificationsOf } from "./notification.ts";
 import type { NotificationStream } from "./notification_stream.ts";
 import {
@@ -57,7 +56,8 @@ const key = Symbol("IncomingReferral");
  * }, { name: "SIPIncomingReferralGotRefer" });
  * ```
  */
-export class IncomingReferral implements NativeObject {
+export class IncomingReferral {
+  /** @internal */
   readonly isLeaving = false;
   readonly #serial: Serial<"incoming_referral">;
   readonly #notifier: Notifier;
@@ -201,15 +201,20 @@ export class IncomingReferral implements NativeObject {
     }
   }
 
+  /** @internal */
   receive(kind: number, time: Date, reader: Reader): void {
     this.#notifier.receive(kind, time, reader);
   }
 
-  /** To whom waits for an answer nobody will give one; the others will see that nothing comes any more. */
+  /**
+   * To whom waits for an answer nobody will give one; the others will see that nothing comes any more.
+   * @internal
+   */
   engineStopping(): void {
     if (this.#notifier.wanted === "incoming") this[Symbol.dispose]();
   }
 
+  /** @internal */
   engineStopped(): void {
     this.#notifier.engineStopped();
   }

@@ -10,7 +10,6 @@ import type { EndpointAddress } from "./endpoint_address.ts";
 import { SIPCoreInvalidStateError } from "./errors.ts";
 import { FrozenEventHeader } from "./headers.ts";
 import type { IncomingSubscriptionNotifications } from "./incoming_subscription_notifications.ts";
-import type { NativeObject } from "./native_object.ts";
 import { notificationsOf } from "./notification.ts";
 import type { NotificationStream } from "./notification_stream.ts";
 import {
@@ -58,7 +57,8 @@ const key = Symbol("IncomingSubscription");
  * }, { name: "SIPIncomingSubscriptionGotSubscribe" });
  * ```
  */
-export class IncomingSubscription implements NativeObject {
+export class IncomingSubscription {
+  /** @internal */
   readonly isLeaving = false;
   readonly #serial: Serial<"incoming_subscription">;
   readonly #notifier: Notifier;
@@ -223,15 +223,20 @@ export class IncomingSubscription implements NativeObject {
     }
   }
 
+  /** @internal */
   receive(kind: number, time: Date, reader: Reader): void {
     this.#notifier.receive(kind, time, reader);
   }
 
-  /** To whom waits for an answer nobody will give one; the others will see that nothing comes any more. */
+  /**
+   * To whom waits for an answer nobody will give one; the others will see that nothing comes any more.
+   * @internal
+   */
   engineStopping(): void {
     if (this.#notifier.wanted === "incoming") this[Symbol.dispose]();
   }
 
+  /** @internal */
   engineStopped(): void {
     this.#notifier.engineStopped();
   }

@@ -31,7 +31,6 @@ import {
   FrozenSubscriptionStateHeader,
   type FrozenToHeader,
 } from "./headers.ts";
-import type { NativeObject } from "./native_object.ts";
 import { notificationsOf } from "./notification.ts";
 import type { NotificationStream } from "./notification_stream.ts";
 import { ownContact } from "./own_contact.ts";
@@ -74,6 +73,7 @@ export interface SendReferOptions {
 export interface RefreshReferralOptions {
   /** Our Contact from now on. */
   contactHeader?: BaseContactHeader | null;
+  /** Headers beside those that the library writes by itself. */
   extraHeaders?: Iterable<BaseHeader>;
   /** Seconds to wait for the response to each request from now on; none when left out. */
   timeout?: number | null;
@@ -109,7 +109,8 @@ const ownHeaders = ["refer-to", "r", "refer-sub", "event", "o", "expires"];
  * }
  * ```
  */
-export class Referral implements NativeObject {
+export class Referral {
+  /** @internal */
   readonly isLeaving = false;
   readonly #target: DialogTarget;
   readonly #referToHeader: FrozenReferToHeader;
@@ -308,6 +309,7 @@ export class Referral implements NativeObject {
     if (this.#serial !== null && runningOrNull()) this.end();
   }
 
+  /** @internal */
   receive(kind: number, time: Date, reader: Reader): void {
     switch (kind) {
       case records.SC_RECORD_SUBSCRIPTION_STATE:
@@ -409,9 +411,13 @@ export class Referral implements NativeObject {
     if (prevState === "NULL") post("SIPReferralWillStart", this, {}, { timestamp });
   }
 
-  /** Nothing is sent: the peer will see that nobody answers. */
+  /**
+   * Nothing is sent: the peer will see that nobody answers.
+   * @internal
+   */
   engineStopping(): void {}
 
+  /** @internal */
   engineStopped(): void {
     if (this.#serial === null) return;
     if (this.#ending) this.#ended(new Date());

@@ -28,7 +28,6 @@ import type {
   FrozenRouteHeader,
   FrozenToHeader,
 } from "./headers.ts";
-import type { NativeObject } from "./native_object.ts";
 import { notificationsOf } from "./notification.ts";
 import type { NotificationStream } from "./notification_stream.ts";
 import { ownContact } from "./own_contact.ts";
@@ -60,9 +59,11 @@ export interface SubscriptionOptions extends DialogTargetOptions {
 
 /** What `subscribe()` takes; headers and body go with every later SUBSCRIBE too. */
 export interface SubscribeOptions {
+  /** Headers beside those that the library writes by itself. */
   extraHeaders?: Iterable<BaseHeader>;
   /** "type/subtype", parameters may follow; only beside `body`. */
   contentType?: string | null;
+  /** The body; null when there is none. */
   body?: Body | null;
   /** Seconds to wait for the response to each SUBSCRIBE; then it fails with 408. PJSIP's own 32 s hold as well. */
   timeout?: number | null;
@@ -98,7 +99,8 @@ const ownHeaders = ["event", "o", "expires"];
  * }
  * ```
  */
-export class Subscription implements NativeObject {
+export class Subscription {
+  /** @internal */
   readonly isLeaving = false;
   readonly #target: DialogTarget;
   readonly #event: string;
@@ -288,6 +290,7 @@ export class Subscription implements NativeObject {
     if (this.#serial !== null && runningOrNull()) this.end();
   }
 
+  /** @internal */
   receive(kind: number, time: Date, reader: Reader): void {
     switch (kind) {
       case records.SC_RECORD_SUBSCRIPTION_STATE:
@@ -376,9 +379,13 @@ export class Subscription implements NativeObject {
     if (prevState === "NULL") post("SIPSubscriptionWillStart", this, {}, { timestamp });
   }
 
-  /** Nothing is sent: the notifier will see that no refresh comes. */
+  /**
+   * Nothing is sent: the notifier will see that no refresh comes.
+   * @internal
+   */
   engineStopping(): void {}
 
+  /** @internal */
   engineStopped(): void {
     if (this.#serial === null) return;
     const reason = "engine stopped";
