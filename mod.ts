@@ -45,6 +45,7 @@ export {
   SIPCoreInvalidStateError,
 } from "./core/errors.ts";
 export { Invitation } from "./core/invitation.ts";
+export { type InvitationAttributes } from "./core/invitation_attributes.ts";
 export type {
   EndOptions,
   InvitationRequestOptions,
@@ -143,8 +144,9 @@ export { type Body } from "./core/body.ts";
 export { FrozenDict, FrozenList } from "./core/frozen.ts";
 export { HeaderMap, type HeaderOf, type ReceivedHeader, type TypedHeaders } from "./core/header_map.ts";
 export { type ParametersInit, type ReadonlyParameters } from "./core/parameters.ts";
-export { type AddressInit, type AddressOptions } from "./core/headers/address_header.ts";
-export { type ParameterOptions } from "./core/headers/parameter_header.ts";
+export { type AddressHeader, type AddressInit, type AddressOptions } from "./core/headers/address_header.ts";
+export { type ParameterHeader, type ParameterOptions } from "./core/headers/parameter_header.ts";
+export { type ReferHeader, type ReferInit } from "./core/headers/refer_header.ts";
 export {
   BaseSDPSession,
   FrozenSDPSession,

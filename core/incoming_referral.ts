@@ -8,7 +8,6 @@ import type { EndpointAddress } from "./endpoint_address.ts";
 import { FrozenContactHeader, FrozenReferToHeader } from "./headers.ts";
 import type { IncomingReferralNotifications, ReceivedRefer } from "./incoming_referral_notifications.ts";
 import { lazy } from "./lazy.ts";
-import type { NativeObject } from "./native_object.ts";
 import { notificationsOf } from "./notification.ts";
 import type { NotificationStream } from "./notification_stream.ts";
 import {
@@ -56,7 +55,8 @@ const key = Symbol("IncomingReferral");
  * }, { name: "SIPIncomingReferralGotRefer" });
  * ```
  */
-export class IncomingReferral implements NativeObject {
+export class IncomingReferral {
+  /** @internal */
   readonly isLeaving = false;
   readonly #serial: Serial<"incoming_referral">;
   readonly #notifier: Notifier;
@@ -192,15 +192,20 @@ export class IncomingReferral implements NativeObject {
     this.#notifier.leave(this);
   }
 
+  /** @internal */
   receive(kind: number, time: Date, reader: Reader): void {
     this.#notifier.receive(kind, time, reader);
   }
 
-  /** To whom waits for an answer nobody will give one; the others will see that nothing comes any more. */
+  /**
+   * To whom waits for an answer nobody will give one; the others will see that nothing comes any more.
+   * @internal
+   */
   engineStopping(): void {
     if (this.#notifier.wanted === "incoming") this[Symbol.dispose]();
   }
 
+  /** @internal */
   engineStopped(): void {
     this.#notifier.engineStopped();
   }

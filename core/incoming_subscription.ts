@@ -9,7 +9,6 @@ import { post, postLazily } from "./dispatch.ts";
 import type { EndpointAddress } from "./endpoint_address.ts";
 import { FrozenEventHeader } from "./headers.ts";
 import type { IncomingSubscriptionNotifications } from "./incoming_subscription_notifications.ts";
-import type { NativeObject } from "./native_object.ts";
 import { notificationsOf } from "./notification.ts";
 import type { NotificationStream } from "./notification_stream.ts";
 import {
@@ -57,7 +56,8 @@ const key = Symbol("IncomingSubscription");
  * }, { name: "SIPIncomingSubscriptionGotSubscribe" });
  * ```
  */
-export class IncomingSubscription implements NativeObject {
+export class IncomingSubscription {
+  /** @internal */
   readonly isLeaving = false;
   readonly #serial: Serial<"incoming_subscription">;
   readonly #notifier: Notifier;
@@ -214,15 +214,20 @@ export class IncomingSubscription implements NativeObject {
     this.#notifier.leave(this);
   }
 
+  /** @internal */
   receive(kind: number, time: Date, reader: Reader): void {
     this.#notifier.receive(kind, time, reader);
   }
 
-  /** To whom waits for an answer nobody will give one; the others will see that nothing comes any more. */
+  /**
+   * To whom waits for an answer nobody will give one; the others will see that nothing comes any more.
+   * @internal
+   */
   engineStopping(): void {
     if (this.#notifier.wanted === "incoming") this[Symbol.dispose]();
   }
 
+  /** @internal */
   engineStopped(): void {
     this.#notifier.engineStopped();
   }

@@ -21,26 +21,33 @@ const states: readonly IncomingSubscriptionState[] = ["incoming", "pending", "ac
 
 /** A change of state. */
 export interface IncomingSubscriptionStateChange {
+  /** The state before. */
   prevState: IncomingSubscriptionState;
+  /** The state now. */
   state: IncomingSubscriptionState;
 }
 
 /** A request that came, or a NOTIFY that was sent. */
 export interface SubscriptionRequest {
+  /** The method of the request. */
   method: string;
   /** null for what is no sip or sips URI. */
   requestUri: FrozenSIPURI | null;
   /** Empty for what waits for its connection. */
   headers: HeaderMap;
+  /** The body; null when there is none. */
   body: Body | null;
 }
 
 /** A response that was sent, or came. */
 export interface SubscriptionResponse {
+  /** The code of the response. */
   code: number;
+  /** The reason phrase of the response. */
   reason: string;
   /** Empty when there was no response. */
   headers: HeaderMap;
+  /** The body; null when there is none. */
   body: Body | null;
 }
 

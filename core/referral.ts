@@ -53,6 +53,7 @@ export interface SendReferOptions {
 export interface RefreshReferralOptions {
   /** Our Contact from now on. */
   contactHeader?: BaseContactHeader | null;
+  /** Headers beside those that the library writes by itself. */
   extraHeaders?: Iterable<BaseHeader>;
   /** Seconds to wait for the response to each request from now on; none when left out. */
   timeout?: number | null;

@@ -8,6 +8,7 @@ import type { ReceivedNotify, SubscriptionStateChange } from "./subscriber_messa
 export interface ReferralOutcome {
   /** The status that the peer told last; null where it told none. */
   code: number | null;
+  /** Why it ended or failed; null when that was not said. */
   reason: string | null;
 }
 

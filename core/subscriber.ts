@@ -24,7 +24,6 @@ import type {
   FrozenRouteHeader,
   FrozenToHeader,
 } from "./headers.ts";
-import type { NativeObject } from "./native_object.ts";
 import { ownContact } from "./own_contact.ts";
 import { type PeerMessage, readPeerMessage } from "./peer_message.ts";
 import { hold, release } from "./registry.ts";
@@ -63,7 +62,8 @@ interface SubscriberStart {
 }
 
 /** The watching end of a dialog that a SUBSCRIBE or a REFER begins: what Subscription and Referral share (RFC 6665). */
-export abstract class Subscriber<Noun extends "subscription" | "referral"> implements NativeObject {
+export abstract class Subscriber<Noun extends "subscription" | "referral"> {
+  /** @internal */
   readonly isLeaving = false;
   /** @internal */
   protected readonly target: DialogTarget;
@@ -274,6 +274,7 @@ export abstract class Subscriber<Noun extends "subscription" | "referral"> imple
     endSender(this);
   }
 
+  /** @internal */
   receive(kind: number, time: Date, reader: Reader): void {
     switch (kind) {
       case records.SC_RECORD_SUBSCRIPTION_STATE:
@@ -314,9 +315,13 @@ export abstract class Subscriber<Noun extends "subscription" | "referral"> imple
     if (prevState === "NULL") this.#kind.willStart(this, timestamp);
   }
 
-  /** Nothing is sent: the peer will see that nobody refreshes, or answers. */
+  /**
+   * Nothing is sent: the peer will see that nobody refreshes, or answers.
+   * @internal
+   */
   engineStopping(): void {}
 
+  /** @internal */
   engineStopped(): void {
     if (this.#serial !== null) this.abandoned("engine stopped");
   }

@@ -26,7 +26,9 @@ export type SubscriptionState =
 
 /** A change of state. */
 export interface SubscriptionStateChange {
+  /** The state before. */
   prevState: SubscriptionState;
+  /** The state now. */
   state: SubscriptionState;
 }
 
@@ -34,13 +36,17 @@ export interface SubscriptionStateChange {
 export interface ReceivedNotify {
   /** null for what is no sip or sips URI. */
   requestUri: FrozenSIPURI | null;
+  /** The From header. */
   fromHeader: FrozenFromHeader | null;
+  /** The To header. */
   toHeader: FrozenToHeader | null;
   /** null when there is none, or it is malformed. */
   contentType: FrozenContentTypeHeader | null;
   /** The event package. */
   event: string;
+  /** All headers of the message; empty where there was none. */
   headers: HeaderMap;
+  /** The body; null when there is none. */
   body: Body | null;
 }
 

@@ -39,9 +39,11 @@ export interface SubscriptionOptions extends DialogTargetOptions {
 
 /** What `subscribe()` takes; headers and body go with every later SUBSCRIBE too. */
 export interface SubscribeOptions {
+  /** Headers beside those that the library writes by itself. */
   extraHeaders?: Iterable<BaseHeader>;
   /** "type/subtype", parameters may follow; only beside `body`. */
   contentType?: string | null;
+  /** The body; null when there is none. */
   body?: Body | null;
   /** Seconds to wait for the response to each SUBSCRIBE; then it fails with 408. PJSIP's own 32 s hold as well. */
   timeout?: number | null;

@@ -10,6 +10,7 @@ export interface SubscriptionFailure {
    * Contact.
    */
   code: number;
+  /** The reason phrase, or what went wrong here. */
   reason: string;
   /** Of Min-Expires in a 423, in seconds. */
   minExpires: number | null;

@@ -4,7 +4,6 @@ import { endSender, post } from "../core/dispatch.ts";
 import { Engine } from "../core/engine.ts";
 import { checkCodecs } from "../core/engine_options.ts";
 import { SIPCoreError, SIPCoreInvalidStateError } from "../core/errors.ts";
-import type { NativeObject } from "../core/native_object.ts";
 import { type Note, notificationsOf } from "../core/notification.ts";
 import type { NotificationStream } from "../core/notification_stream.ts";
 import { release, track } from "../core/registry.ts";
@@ -103,10 +102,14 @@ interface Agreed {
  * console.log(audio.getLocalMedia(true).formats[0]); // 0
  * ```
  */
-export class AudioTransport implements NativeObject {
+export class AudioTransport {
+  /** @internal */
   readonly isLeaving = false;
+  /** The mixer that it belongs to. */
   readonly mixer: AudioMixer;
+  /** The RTP transport that carries it. */
   readonly transport: RTPTransport;
+  /** Whether silence is not sent. */
   readonly enableSilenceDetection: boolean;
   readonly #codecs: readonly string[] | null;
   readonly #remoteSdp: FrozenSDPSession | null;
@@ -128,6 +131,7 @@ export class AudioTransport implements NativeObject {
   /**
    * @throws TypeError, RangeError for bad arguments; SIPCoreInvalidStateError when the transport is not in "INIT".
    */
+  /** Sound over that transport; it starts with `start()`. */
   constructor(mixer: AudioMixer, transport: RTPTransport, options: AudioTransportOptions = {}) {
     this.mixer = checkInstance(mixer, AudioMixer, "mixer");
     this.transport = checkInstance(transport, RTPTransport, "transport");
@@ -462,16 +466,19 @@ export class AudioTransport implements NativeObject {
     return notificationsOf(this, name);
   }
 
+  /** @internal */
   receive(kind: number, time: Date, reader: Reader): void {
     if (kind !== records.SC_RECORD_AUDIO_TRANSPORT_DTMF) return;
     const digit = String.fromCharCode(reader.u32()).toUpperCase();
     post("RTPAudioTransportGotDTMF", this, { digit, duration: reader.u32() }, { timestamp: time });
   }
 
+  /** @internal */
   engineStopping(): void {
     this.#count();
   }
 
+  /** @internal */
   engineStopped(): void {
     this.#watch?.stop();
     if (this.#serial === null) return;

@@ -3,7 +3,6 @@ import { checkInstance, checkInteger, checkText } from "../core/check_argument.t
 import { endSender, post } from "../core/dispatch.ts";
 import { Engine } from "../core/engine.ts";
 import { PJSIPError, SIPCoreInvalidStateError } from "../core/errors.ts";
-import type { NativeObject } from "../core/native_object.ts";
 import { type Note, notificationsOf } from "../core/notification.ts";
 import type { NotificationStream } from "../core/notification_stream.ts";
 import { release, track } from "../core/registry.ts";
@@ -83,7 +82,8 @@ const status = new Int32Array(1);
  * console.log(transport.localRtpAddress, transport.localRtpPort);
  * ```
  */
-export class RTPTransport implements NativeObject {
+export class RTPTransport {
+  /** @internal */
   readonly isLeaving = false;
   #serial: Serial<"rtp_transport"> | null = null;
   #state: RTPTransportState = "NULL";
@@ -462,7 +462,10 @@ export class RTPTransport implements NativeObject {
     return notificationsOf(this, name);
   }
 
-  /** Not for programs: the number of its other half. Throws SIPCoreInvalidStateError when there is none. */
+  /**
+   * Not for programs: the number of its other half. Throws SIPCoreInvalidStateError when there is none.
+   * @internal
+   */
   get serial(): Serial<"rtp_transport"> {
     if (this.#serial === null) {
       throw new SIPCoreInvalidStateError("The RTP transport is not open", this.#state);
@@ -470,6 +473,7 @@ export class RTPTransport implements NativeObject {
     return this.#serial;
   }
 
+  /** @internal */
   receive(kind: number, time: Date, reader: Reader): void {
     if (kind === records.SC_RECORD_SRTP) this.#srtp?.receive(time, reader);
     const ice = this.#ice;
@@ -478,10 +482,12 @@ export class RTPTransport implements NativeObject {
     else if (kind === records.SC_RECORD_RTP_TRANSPORT_NEGOTIATED) ice.negotiated(time, reader);
   }
 
+  /** @internal */
   engineStopping(): void {
     // Its sockets stay until the calls have ended.
   }
 
+  /** @internal */
   engineStopped(): void {
     if (this.#state === "INVALID") return;
     this.#ice?.end();
