@@ -314,9 +314,10 @@ export class Invitation extends InvitationAttributes implements NativeObject {
   }
 
   /**
-   * Answers the offer that the 2xx to an INVITE without `sdp` has brought; it goes with the ACK. When it has not come
-   * within 5 seconds, the ACK refuses all streams and the call ends; in answer to a re-INVITE of ours it repeats what
-   * was agreed on before.
+   * Answers the offer that the response to an INVITE without `sdp` has brought: `sdp.proposedRemote` when the state
+   * becomes "connecting", where the answer goes with the ACK, or "early", where it goes with the PRACK of a reliable
+   * provisional response (RFC 3262, section 5). When it has not come within 5 seconds, the ACK refuses all streams and
+   * the call ends, or is cancelled; in answer to a re-INVITE of ours it repeats what was agreed on before.
    *
    * @throws SIPCoreInvalidStateError when no ACK waits for an answer; TypeError for a bad argument; PJSIPError when the
    * answer does not fit the offer: it can be called again then.
@@ -344,14 +345,20 @@ export class Invitation extends InvitationAttributes implements NativeObject {
     this.#ack = "sent";
   }
 
-  /** The 2xx has brought an offer. */
+  /** A 2xx, or a reliable provisional response, has brought an offer. */
   #oweAck(message: SIPMessage | null): void {
+    clearTimeout(this.#ackTimer);
     this.#ack = "owed";
     this.#offers.proposedRemote = lazy(() => message && sdpOf(message));
     this.#ackTimer = setTimeout(() => {
-      if (this.#serial === null || this.#ack !== "owed" || this.#ending) return;
+      if (this.#serial === null || this.#ack !== "owed" || this.#ending || !runningOrNull()) return;
+      if (this.#state === "early") {
+        this.#isEndedByStack = true;
+        this.#sendEnd(0, []);
+        return;
+      }
       const args = argumentBlock().text("");
-      runningOrNull()?.sc_invitation_ack(this.#serial, args.block, args.size);
+      running().sc_invitation_ack(this.#serial, args.block, args.size);
       this.#ackSent();
     }, ackTime);
   }
@@ -575,7 +582,9 @@ export class Invitation extends InvitationAttributes implements NativeObject {
         break;
       case inv.EARLY:
         // A late provisional response changes nothing while we are leaving.
-        if (!this.#ending) this.#became("early", change.cause, time);
+        if (this.#ending) break;
+        if (change.awaitsPrack) this.#oweAck(message);
+        this.#became("early", change.cause, time);
         break;
       case inv.CONNECTING:
         if (!this.#ending) {

@@ -10,7 +10,7 @@ import type { Native } from "./types.ts";
 export type NativeLibrary = Native<typeof table>;
 
 /** The form of rows and records that this source was written for; SC_ABI in shim/shim.h. */
-export const abi = 8;
+export const abi = 9;
 
 /** Why the shared library cannot be used; core turns it into a SIPCoreError of the same code. */
 export class LibraryError extends Error {

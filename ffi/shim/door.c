@@ -130,7 +130,7 @@ static pj_bool_t on_rx_response(pjsip_rx_data *rdata)
     drop_bad_routes(rdata->msg_info.msg);
     keep_answer_only(rdata);
     fill_session_name(rdata);
-    return PJ_FALSE;
+    return sc_invitation_hold_offer(rdata);
 }
 
 pjsip_module sc_door_module = {

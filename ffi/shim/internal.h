@@ -377,6 +377,8 @@ pj_status_t sc_invitation_init(void);
 void sc_invitation_on_invite(pjsip_rx_data *rdata);
 /* The door has refused the session description of a request, which may have been meant for a call. */
 void sc_invitation_on_refused_sdp(pjsip_rx_data *rdata);
+/* Whether the response waits for what the program answers to the offer in it. */
+bool sc_invitation_hold_offer(pjsip_rx_data *rdata);
 /* While the engine ends: no record of it any more. */
 void sc_invitation_abandon(void *object);
 /* The watching end, of SC_KIND_SUBSCRIPTION and SC_KIND_REFERRAL; the blocks are those of subscription.h and referral.h. */

@@ -191,7 +191,9 @@ void sc_call_on_rx_offer(pjsip_inv_session *inv, struct pjsip_inv_on_rx_offer_cb
 
     if (!self)
         return;
-    if (msg->type == PJSIP_RESPONSE_MSG)
+    if (msg->type == PJSIP_RESPONSE_MSG && self->prack_answer)
+        pjsip_inv_set_sdp_answer(inv, self->prack_answer);
+    else if (msg->type == PJSIP_RESPONSE_MSG)
         self->offer_cseq = param->rdata->msg_info.cseq->cseq; /* the ACK will answer it */
     if (msg->type == PJSIP_RESPONSE_MSG || msg->line.req.method.id == PJSIP_INVITE_METHOD)
         return;
