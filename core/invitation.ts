@@ -261,7 +261,8 @@ export class Invitation extends InvitationAttributes implements NativeObject {
   /**
    * Proposes a change: other streams, another codec, hold, another Contact. The sub-state becomes "sent_proposal", and
    * "normal" with the peer's answer, whatever it is; SIPInvitationGotSDPUpdate comes ahead of it when the answer is a
-   * yes. When both sides propose at once, both get 491.
+   * yes. When both sides propose at once, both get 491. Where the peer has not acknowledged our 2xx to its own re-INVITE
+   * yet, this one goes out when it has (RFC 3261, section 14.1).
    *
    * @throws SIPCoreInvalidStateError unless the call is connected and nothing else is being proposed; TypeError for a
    * bad argument; PJSIPError for a description that PJSIP refuses.
@@ -285,7 +286,7 @@ export class Invitation extends InvitationAttributes implements NativeObject {
     const status = running().sc_invitation_reinvite(this.#serial, args.block, args.size);
     if (status === errors.SC_EBUSY) {
       throw new SIPCoreInvalidStateError(
-        "Could not send re-INVITE: the peer's INVITE, or its ACK, is still on its way",
+        "Could not send re-INVITE: an INVITE of the peer's is on its way",
         this.#state,
       );
     }

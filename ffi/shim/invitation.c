@@ -19,6 +19,7 @@ static void destroy(sc_object *object)
     }
     sc_call_forget_sdp(self);
     sc_call_drop_held_offer(self);
+    sc_call_drop_waiting(self);
     sc_listener_release(self->listener);
 }
 

@@ -31,6 +31,8 @@ typedef struct {
     pjsip_transaction *proposal_tsx; /* compared, never followed, once the proposal is over */
     pjsip_transaction *accepted_tsx; /* of a re-INVITE with our 2xx that waits for its ACK; compared only */
     bool cancelled;                  /* our re-INVITE */
+    void *waiting;                   /* the argument block of a re-INVITE of ours that waits for that ACK, malloc'ed */
+    uint32_t waiting_size;
     bool late_bye;                   /* the stack hangs up because of the re-INVITE's end, which is told first */
     bool asked_for_offer;            /* by the peer's re-INVITE */
     bool stranger;                   /* the request that comes in is none of the session's, nor of a subscription's */
@@ -112,6 +114,8 @@ void sc_call_on_reinvite_state(sc_call *self, pjsip_transaction *tsx, pjsip_even
 void sc_call_on_ack(sc_call *self, const pjsip_rx_data *rdata);
 /* The call is over: a re-INVITE of the peer's gets its final response (RFC 3261, section 15.1.2). */
 void sc_call_drop_proposal(sc_call *self);
+/* A re-INVITE of ours that has not gone out yet never will. */
+void sc_call_drop_waiting(sc_call *self);
 
 /* ---- invitation_timer.c ---------------------------------------------------------------------------------------- */
 
