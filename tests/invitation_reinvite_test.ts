@@ -638,7 +638,10 @@ describe("Invitation, re-INVITE", () => {
       assertThrows(() => invitation.sendReinvite(), SIPCoreInvalidStateError, "another");
       assertEquals(invitation.subState, "normal");
       // What the peer does not acknowledge is repeated, and nothing goes out meanwhile.
-      await until(() => peer.received.filter(({ text }) => text === response.text).length > 2, "the 200 again");
+      await until(
+        () => peer.received.filter(({ text }) => text === response.text).length > 2,
+        "the 200 again",
+      );
       assertEquals(peer.received.filter(({ method }) => method === "INVITE"), []);
       peer.ack(response);
       const reinvite = await peer.next({ method: "INVITE" });
