@@ -179,8 +179,8 @@ int main(int argc, char **argv)
     }
     setvbuf(stdout, NULL, _IOLBF, 0);
     call_count = (unsigned)atoi(argv[1]);
-    check(pj_init(), "start pjlib");
     pj_log_set_level(0);
+    check(pj_init(), "start pjlib");
     pj_caching_pool_init(&cp, &pj_pool_factory_default_policy, 0);
     pool = pj_pool_create(&cp.factory, "media", 4000, 4000, NULL);
     check(pjmedia_endpt_create(&cp.factory, NULL, 1, &endpoint), "start pjmedia");
