@@ -3,6 +3,7 @@ import { checkFilter, post, reportFailure, subscribe, type Subscription, unsubsc
 import type { EngineNotifications } from "./engine_notifications.ts";
 import { SIPCoreError } from "./errors.ts";
 import type { AudioTransportNotifications } from "../media/audio_transport.ts";
+import type { PCMPortNotifications } from "../media/pcm_port.ts";
 import type { RTPTransportNotifications } from "../media/rtp_transport.ts";
 import type { ToneGeneratorNotifications } from "../media/tone_generator.ts";
 import type { WaveFileNotifications } from "../media/wave_file.ts";
@@ -59,6 +60,7 @@ export interface NotificationMap
     PublicationNotifications,
     AudioTransportNotifications,
     RTPTransportNotifications,
+    PCMPortNotifications,
     WaveFileNotifications,
     ToneGeneratorNotifications {}
 

@@ -2,7 +2,6 @@
 import { checkBoolean, checkInstance, checkText } from "../core/check_argument.ts";
 import { endSender, post } from "../core/dispatch.ts";
 import { SIPCoreInvalidStateError } from "../core/errors.ts";
-import type { NativeObject } from "../core/native_object.ts";
 import { type Note, notificationsOf } from "../core/notification.ts";
 import type { NotificationStream } from "../core/notification_stream.ts";
 import { release, track } from "../core/registry.ts";
@@ -34,9 +33,12 @@ export interface WaveFileNotifications {
  * }
  * ```
  */
-export class WaveFile implements NativeObject {
+export class WaveFile {
+  /** @internal */
   readonly isLeaving = false;
+  /** The mixer that it belongs to. */
   readonly mixer: AudioMixer;
+  /** The file, as it was given. */
   readonly filename: string;
   /** Whether it begins again at its end. */
   readonly loop: boolean;
@@ -44,6 +46,7 @@ export class WaveFile implements NativeObject {
   #slot: number | null = null;
   #volume = 100;
 
+  /** A file to be played; it is opened by `start()`. */
   constructor(mixer: AudioMixer, filename: string, options: { loop?: boolean } = {}) {
     this.mixer = checkInstance(mixer, AudioMixer, "mixer");
     this.filename = checkText(filename, "filename");
@@ -126,18 +129,22 @@ export class WaveFile implements NativeObject {
     return notificationsOf(this, name);
   }
 
+  /** @internal */
   receive(kind: number, time: Date, _reader: Reader): void {
     if (kind === records.SC_RECORD_WAVE_FILE_END && this.#serial !== null) this.#finish("end", time);
   }
 
+  /** @internal */
   mixerClosing(): void {
     this.stop();
   }
 
+  /** @internal */
   engineStopping(): void {
     // It plays on until the calls have ended.
   }
 
+  /** @internal */
   engineStopped(): void {
     if (this.#serial === null) return;
     this.#leave();

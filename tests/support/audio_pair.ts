@@ -5,6 +5,7 @@ import {
   AudioTransport,
   type MediaDirection,
   RTPTransport,
+  type SDPMediaStream,
   SDPSession,
 } from "../../mod.ts";
 
@@ -13,6 +14,14 @@ export interface AudioPairOptions {
   /** What the offering side wants. Default "sendrecv". */
   readonly direction?: MediaDirection;
   /** What the answering side wants. Default "sendrecv". */
+  readonly answerDirection?: MediaDirection;
+}
+
+/** What a later offer and answer are to say. */
+export interface AudioPairChange {
+  /** The only one of the codec's formats. Default: all. */
+  readonly payloadType?: string;
+  readonly direction?: MediaDirection;
   readonly answerDirection?: MediaDirection;
 }
 
@@ -39,6 +48,25 @@ export class AudioPair implements Disposable {
     return this;
   }
 
+  /** What a re-INVITE from left to right would agree on. */
+  change(change: AudioPairChange = {}): { offer: SDPSession; answer: SDPSession } {
+    const { payloadType, direction = "sendrecv", answerDirection = "sendrecv" } = change;
+    const offer = session(this.left, true, direction);
+    const media = this.right.getLocalMedia(false, { direction: answerDirection, remoteSdp: offer });
+    const answer = new SDPSession("127.0.0.1", { media: [media] });
+    if (payloadType !== undefined) {
+      for (const { media } of [offer, answer]) media[0]!.formats = [payloadType, ...eventsOf(media[0]!)];
+    }
+    return { offer, answer };
+  }
+
+  /** Changes both by such a re-INVITE. */
+  update(change: AudioPairChange = {}): void {
+    const { offer, answer } = this.change(change);
+    this.right.update(answer, offer);
+    this.left.update(offer, answer);
+  }
+
   [Symbol.dispose](): void {
     for (const audio of [this.left, this.right]) {
       audio.stop();
@@ -52,6 +80,11 @@ export function openTransport(): RTPTransport {
   const transport = new RTPTransport();
   transport.setInit();
   return transport;
+}
+
+function eventsOf(media: SDPMediaStream): string[] {
+  return media.attributes.filter(({ value }) => value.includes("telephone-event"))
+    .map(({ value }) => value.split(" ")[0]!);
 }
 
 function session(audio: AudioTransport, isOffer: boolean, direction: MediaDirection): SDPSession {
