@@ -65,7 +65,7 @@ describe("Mixers under stress", () => {
       name: "SIPEngineGotException",
     });
     const open = (): AudioMixer =>
-      new AudioMixer(null, null, { sampleRate: pick(dice, RATES), slotCount: 2 + dice.throw(30) });
+      new AudioMixer(null, null, { sampleRate: pick(dice, RATES), slotCount: 3 + dice.throw(30) });
     const mixers = RATES.map(open);
     const ports: Port[] = [];
     const pairs: AudioPair[] = [];
