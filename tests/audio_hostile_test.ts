@@ -8,7 +8,6 @@ import { AudioPair, openTransport } from "./support/audio_pair.ts";
 import { Dice } from "./support/dice.ts";
 import { startEngine, stopEngine } from "./support/engine_fixture.ts";
 import { RTPPeer } from "./support/rtp_peer.ts";
-import { until } from "./support/until.ts";
 
 /** Packets for each kind of attack; SIPCORE_HOSTILE_RTP says another number. */
 const count = Number(process.env["SIPCORE_HOSTILE_RTP"] ?? 4000);
