@@ -42,6 +42,7 @@
 #define MAX_FLIGHT 1200
 #define RECORD_HEADER 13
 #define TICK_MS 250
+#define MAX_TIMEOUT_US 8000000u
 
 /* ---- what pjmedia's source calls instead of libsrtp and OpenSSL ----------------------------------------------------- */
 
@@ -58,6 +59,7 @@ typedef struct {
     bool forced;
     bool in_clear; /* agreed, for now */
     bool peer_insists; /* by the profile in its description */
+    bool one_port; /* for RTP and RTCP */
     unsigned offered; /* of the suites */
     unsigned ways; /* to agree on keys */
     pjmedia_transport *way[2];
@@ -132,6 +134,22 @@ static SSL_CTX *new_context(const SSL_METHOD *method)
     return context;
 }
 
+/* A flight that is lost costs a quarter of a second of sound, not a whole one as OpenSSL has it. */
+static unsigned next_timeout(SSL *ssl, unsigned us)
+{
+    PJ_UNUSED_ARG(ssl);
+    return us ? PJ_MIN(us * 2, MAX_TIMEOUT_US) : TICK_MS * 1000;
+}
+
+static SSL *new_end(SSL_CTX *context)
+{
+    SSL *ssl = SSL_new(context);
+
+    if (ssl)
+        DTLS_set_timer_cb(ssl, next_timeout);
+    return ssl;
+}
+
 /* Whole records, as many as one datagram holds. */
 static int read_flight(BIO *bio, void *buffer)
 {
@@ -178,6 +196,7 @@ static void stop_clock(pjmedia_clock *clock);
 #define srtp_unprotect_rtcp(session, packet, size) unprotect_rtcp(srtp, session, packet, size)
 #define srtp_create(session, policy) create_session(srtp, session, policy)
 #define SSL_CTX_new(method) new_context(method)
+#define SSL_new(context) new_end(context)
 #define SSL_read(ssl, buffer, size) read_handshake(ds->srtp, idx, ssl, buffer, size)
 #define SSL_export_keying_material(ssl, ...) \
     (is_expected(ds, idx) ? SSL_export_keying_material(ssl, __VA_ARGS__) : 0)
@@ -319,16 +338,19 @@ static void on_tick(pj_timer_heap_t *heap, pj_timer_entry *entry)
     dtls_srtp *ds = channel->dtls_srtp;
     unsigned idx = channel->channel;
     static const pj_time_val interval = { 0, TICK_MS };
-    bool due = false;
+    int due = 0;
 
     PJ_UNUSED_ARG(heap);
     DTLS_LOCK(ds);
     if (ds->ossl_ssl[idx] && !ds->nego_completed[idx] && !ds->is_destroying) {
-        due = DTLSv1_handle_timeout(ds->ossl_ssl[idx]) > 0;
-        pjsip_endpt_schedule_timer_w_grp_lock(sc_engine.endpt, entry, &interval, 1, ds->base.grp_lock);
+        due = DTLSv1_handle_timeout(ds->ossl_ssl[idx]);
+        ERR_clear_error();
+        /* Below 0 it has given up. */
+        if (due >= 0)
+            pjsip_endpt_schedule_timer_w_grp_lock(sc_engine.endpt, entry, &interval, 1, ds->base.grp_lock);
     }
     DTLS_UNLOCK(ds);
-    if (due)
+    if (due > 0)
         flush(ds, idx);
     drop_broken(ds);
 }
@@ -466,14 +488,16 @@ static pj_status_t attach(pjmedia_transport *tp, pjmedia_transport_attach_param 
         srtp->user_data = param->user_data;
     }
     pj_lock_release(srtp->mutex);
+    if (security_of(tp)->one_port)
+        pj_sockaddr_cp(&below.rem_rtcp, &below.rem_addr);
     below.user_data = srtp;
     below.rtp_cb = NULL;
     below.rtp_cb2 = on_rtp;
     below.rtcp_cb = on_rtcp;
     status = pjmedia_transport_attach2(srtp->member_tp, &below);
     if (status == PJ_SUCCESS) {
-        srtp->use_rtcp_mux = pj_sockaddr_has_addr(&param->rem_addr) &&
-                             pj_sockaddr_cmp(&param->rem_addr, &param->rem_rtcp) == 0;
+        srtp->use_rtcp_mux = pj_sockaddr_has_addr(&below.rem_addr) &&
+                             pj_sockaddr_cmp(&below.rem_addr, &below.rem_rtcp) == 0;
         srtp->member_tp_attached = PJ_TRUE;
     }
     return status;
@@ -487,6 +511,11 @@ static const pj_str_t secure_profile = { "RTP/SAVP", 8 };
 static bool is_secure(const pjmedia_sdp_media *media)
 {
     return PJMEDIA_TP_PROTO_HAS_FLAG(pjmedia_sdp_transport_get_proto(&media->desc.transport), PJMEDIA_TP_PROFILE_SRTP);
+}
+
+static bool has_one_port(const pjmedia_sdp_media *media)
+{
+    return pjmedia_sdp_media_find_attr2(media, "rtcp-mux", NULL) != NULL;
 }
 
 /* How many a=crypto lines there are. */
@@ -720,6 +749,8 @@ static pj_status_t start_locked(transport_srtp *srtp, pj_pool_t *pool, const pjm
         return start_clear(srtp, pool, local, remote, index);
     }
     note_progress(srtp);
+    /* pjmedia finds out when the stream attaches, and has begun two handshakes by then. */
+    self->one_port = is_dtls(way) && has_one_port(local->media[index]) && has_one_port(remote->media[index]);
     if (is_dtls(way) && speaks(way, read, index))
         check_early_handshake(srtp, (dtls_srtp *)way, sc_srtp_fingerprint(read, index));
     status = transport_media_start(&srtp->base, pool, local, read, index);
@@ -785,6 +816,7 @@ static pj_status_t stop_media(pjmedia_transport *tp)
         pj_bzero(&ds->rem_rtcp, sizeof(ds->rem_rtcp));
     }
     leave_only(srtp, NULL);
+    security_of(tp)->one_port = false;
     srtp->keying_pending_cnt = 0;
     srtp->started = srtp->bypass_srtp = PJ_FALSE;
     srtp->peer_use = srtp->setting.use;
