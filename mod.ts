@@ -105,12 +105,13 @@ export {
   type SubscriptionRequest,
   type SubscriptionResponse,
 } from "./core/notifier.ts";
+export { Subscriber } from "./core/subscriber.ts";
 export {
   type ReceivedNotify,
   type SubscriptionEnd,
   type SubscriptionState,
   type SubscriptionStateChange,
-} from "./core/subscriber.ts";
+} from "./core/subscriber_messages.ts";
 export { Message, type MessageNotifications, type MessageOptions } from "./core/message.ts";
 export { Publication, type PublicationOptions } from "./core/publication.ts";
 export {
