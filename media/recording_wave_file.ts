@@ -66,7 +66,7 @@ export class RecordingWaveFile implements NativeObject {
     this.#serial = serial;
     this.#slot = native.sc_recording_wave_file_slot(serial);
     track(serial, this);
-    this.mixer.enter();
+    this.mixer.enter(this);
   }
 
   /**
@@ -92,6 +92,10 @@ export class RecordingWaveFile implements NativeObject {
 
   receive(): void {
     // A recording tells nothing.
+  }
+
+  mixerClosing(): void {
+    this[Symbol.dispose]();
   }
 
   engineStopping(): void {

@@ -19,7 +19,8 @@ export interface WaveFileNotifications {
 }
 
 /**
- * Plays a WAV file (mono; 16-bit PCM, A-law or µ-law) into a mixer. It plays while it is connected to something.
+ * Plays a WAV file into a mixer: 16-bit PCM, A-law or µ-law, 20 ms at least; of two channels the mean. It plays while
+ * it is connected to something. One that is cut short meanwhile ends, or begins again, where it was cut.
  *
  * @example
  * ```ts
@@ -88,7 +89,7 @@ export class WaveFile implements NativeObject {
     this.#serial = serial;
     this.#slot = native.sc_wave_file_slot(serial);
     track(serial, this);
-    this.mixer.enter();
+    this.mixer.enter(this);
     if (this.#volume !== 100) this.volume = this.#volume;
   }
 
@@ -127,6 +128,10 @@ export class WaveFile implements NativeObject {
 
   receive(kind: number, time: Date, _reader: Reader): void {
     if (kind === records.SC_RECORD_WAVE_FILE_END && this.#serial !== null) this.#finish("end", time);
+  }
+
+  mixerClosing(): void {
+    this.stop();
   }
 
   engineStopping(): void {

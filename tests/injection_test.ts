@@ -412,6 +412,8 @@ describe("Injection", () => {
         "IncomingRequest",
         "WaveFile",
         "RecordingWaveFile",
+        "MixerPort",
+        "ToneGenerator",
         "AudioTransport",
       ],
       ...["BaseHeader", "BaseGenericHeader"],

@@ -45,6 +45,8 @@ typedef struct {
     int offer_cseq;                  /* of our last INVITE that a response has brought an offer to */
     int ack_cseq;                    /* of our INVITE, whose 2xx has brought an offer that waits for an answer; else 0 */
     pj_status_t negotiation;         /* what came of the last one */
+    pj_uint32_t provisional[4];      /* hashes of the peer's provisional responses that were told last */
+    unsigned provisional_count;
     /* The description that the program gave last, and the one before it, while the last is not agreed on. */
     char *sdp, *new_sdp;
 } sc_call;

@@ -75,6 +75,7 @@ static void *clock_thread(void *arg)
         }
         for (client = clients.next; client != &clients; client = client->next)
             client->tick(client->arg);
+        sc_pcm_tell();
         pthread_mutex_unlock(&mutex);
         due += TICK_NS;
         if (now_ns() - due > MAX_BEHIND_NS)

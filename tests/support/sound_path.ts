@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import {
   type AudioMixer,
+  type AudioStartOptions,
   AudioTransport,
   type FrozenSDPSession,
   type Invitation,
@@ -37,10 +38,10 @@ export class SoundPath implements Disposable {
    *
    * @throws Error when they do not fit.
    */
-  async open(invitation: Invitation): Promise<void> {
+  async open(invitation: Invitation, options: AudioStartOptions = {}): Promise<void> {
     const { data } = await new NotificationCenter().once("SIPInvitationGotSDPUpdate", { sender: invitation });
     if (!data.succeeded) throw new Error(data.error);
-    this.audio.start(data.localSdp, data.remoteSdp);
+    this.audio.start(data.localSdp, data.remoteSdp, options);
   }
 
   [Symbol.dispose](): void {
