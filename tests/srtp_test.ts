@@ -541,4 +541,20 @@ describe("RTPTransport with SRTP", () => {
       assertNotEquals(transport.srtpCipher, null);
     }
   });
+
+  it("RTPTransport encrypts in the next run of the engine too, with another certificate", async () => {
+    const fingerprint = (): string | null => {
+      using pair = new AudioPair(mixer, { left: forcedDtls, right: forcedDtls });
+      return pair.offer.media[0]!.attributes.getFirst("fingerprint");
+    };
+    const before = fingerprint();
+    assertEquals(fingerprint(), before);
+    mixer.close();
+    await stopEngine();
+    await startEngine({ rtpPortRange });
+    mixer = new AudioMixer(null, null, { sampleRate: 8000 });
+    assertNotEquals(fingerprint(), before);
+    using pair = new AudioPair(mixer, { left: forcedSdes, right: forcedSdes }).start();
+    await until(() => pair.left.statistics!.rx.packets > 3, "sound");
+  });
 });

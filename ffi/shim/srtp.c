@@ -25,10 +25,10 @@
 
 #include "internal.h"
 
-/* As pjmedia's own makefile has it. */
+/* As pjmedia's own makefile has it, but for the last: without it libsrtp cannot be initialized again. */
 #define PJMEDIA_EXTERNAL_SRTP 2
 #define PJMEDIA_SRTP_HAS_DEINIT 0
-#define PJMEDIA_SRTP_HAS_SHUTDOWN 0
+#define PJMEDIA_SRTP_HAS_SHUTDOWN 1
 
 #undef PJ_LOG_MAX_LEVEL
 #define PJ_LOG_MAX_LEVEL 4
@@ -188,6 +188,7 @@ static int read_handshake(const void *srtp, unsigned channel, SSL *ssl, void *bu
 
 /* Of the two ends of `dtls`, which pjmedia's source defines. */
 static bool is_expected(void *dtls, unsigned channel);
+static void tell_of_ice(pjmedia_transport *member, pjmedia_ice_cb *callbacks, void *dtls);
 static pj_status_t make_clock(void *channel, pjmedia_clock **clock);
 static pj_status_t start_clock(pjmedia_clock *clock);
 static void stop_clock(pjmedia_clock *clock);
@@ -201,6 +202,7 @@ static void stop_clock(pjmedia_clock *clock);
 #define SSL_export_keying_material(ssl, ...) \
     (is_expected(ds, idx) ? SSL_export_keying_material(ssl, __VA_ARGS__) : 0)
 #define BIO_read(bio, buffer, size) read_flight(bio, buffer)
+#define pjmedia_ice_add_ice_cb(member, callbacks, data) tell_of_ice(member, callbacks, data)
 #define pjmedia_clock_create(pool, rate, channels, samples, options, callback, data, clock) \
     make_clock(((void)(callback), (data)), clock)
 #define pjmedia_clock_start(clock) start_clock(clock)
@@ -210,6 +212,7 @@ static void stop_clock(pjmedia_clock *clock);
 /* Found beside pjmedia's headers, whose folder is in the compiler's path. */
 #include <../src/pjmedia/transport_srtp.c>
 
+#undef pjmedia_ice_add_ice_cb
 #undef srtp_create
 #undef srtp_unprotect
 #undef srtp_unprotect_rtcp
@@ -355,6 +358,23 @@ static void on_tick(pj_timer_heap_t *heap, pj_timer_entry *entry)
     drop_broken(ds);
 }
 
+/* The handshake comes after ICE, which is not right below: source_guard.c is in between. */
+static void tell_of_ice(pjmedia_transport *member, pjmedia_ice_cb *callbacks, void *dtls)
+{
+    pjmedia_transport_info info;
+    unsigned i;
+
+    pjmedia_transport_info_init(&info);
+    pjmedia_transport_get_info(member, &info);
+    for (i = 0; i < info.specific_info_cnt; i++) {
+        if (info.spc_info[i].type != PJMEDIA_TRANSPORT_TYPE_ICE)
+            continue;
+        /* Not twice: every negotiation comes by here. */
+        pjmedia_ice_remove_ice_cb(info.spc_info[i].tp, callbacks, dtls);
+        pjmedia_ice_add_ice_cb(info.spc_info[i].tp, callbacks, dtls);
+    }
+}
+
 static pj_status_t make_clock(void *data, pjmedia_clock **clock)
 {
     dtls_srtp_channel *channel = data;
@@ -407,7 +427,7 @@ static bool is_from_peer(dtls_srtp *ds, unsigned channel, const uint8_t *packet,
 
     if (!is_records(packet, size))
         return false;
-    if (ds->use_ice || !from || !pj_sockaddr_has_addr(from))
+    if (ds->use_ice || !pj_sockaddr_has_addr(from))
         return true;
     if (pj_sockaddr_has_addr(peer))
         return pj_sockaddr_cmp(peer, from) == 0;
@@ -424,18 +444,23 @@ static bool is_from_peer(dtls_srtp *ds, unsigned channel, const uint8_t *packet,
 }
 
 /* True for what looks like DTLS (RFC 5764, section 5.1.2), which was taken or dropped. */
-static bool take_dtls(transport_srtp *srtp, unsigned channel, void *packet, pj_ssize_t size, const pj_sockaddr *from)
+static bool take_dtls(transport_srtp *srtp, unsigned channel, void *packet, pj_ssize_t size)
 {
-    security *self = security_of(srtp);
-    dtls_srtp *ds = dtls_of(self);
     bool good;
+    dtls_srtp *ds;
 
-    if (size < 1 || *(uint8_t *)packet < 20 || *(uint8_t *)packet > 63)
+    if (!srtp || srtp->bypass_srtp || size < 1 || *(uint8_t *)packet < 20 || *(uint8_t *)packet > 63)
         return false;
+    ds = dtls_of(security_of(srtp));
     good = ds && srtp->keying_cnt && srtp->keying[0] == &ds->base;
     if (good) {
+        pjmedia_transport_info info;
+
+        pjmedia_transport_info_init(&info);
+        pjmedia_transport_get_info(srtp->member_tp, &info);
         DTLS_LOCK(ds);
-        good = is_from_peer(ds, channel, packet, size, from);
+        good = is_from_peer(ds, channel, packet, size,
+                            channel == RTP_CHANNEL ? &info.src_rtp_name : &info.src_rtcp_name);
         DTLS_UNLOCK(ds);
     }
     if (!good) {
@@ -450,26 +475,14 @@ static bool take_dtls(transport_srtp *srtp, unsigned channel, void *packet, pj_s
 
 static void on_rtp(pjmedia_tp_cb_param *param)
 {
-    transport_srtp *srtp = param->user_data;
-
-    if (srtp && !srtp->bypass_srtp && take_dtls(srtp, RTP_CHANNEL, param->pkt, param->size, param->src_addr))
-        return;
-    srtp_rtp_cb(param);
+    if (!take_dtls(param->user_data, RTP_CHANNEL, param->pkt, param->size))
+        srtp_rtp_cb(param);
 }
 
 static void on_rtcp(void *data, void *packet, pj_ssize_t size)
 {
-    transport_srtp *srtp = data;
-
-    if (srtp && !srtp->bypass_srtp && size > 0 && *(uint8_t *)packet >= 20 && *(uint8_t *)packet <= 63) {
-        pjmedia_transport_info info;
-
-        pjmedia_transport_info_init(&info);
-        pjmedia_transport_get_info(srtp->member_tp, &info);
-        take_dtls(srtp, RTCP_CHANNEL, packet, size, &info.src_rtcp_name);
-        return;
-    }
-    srtp_rtcp_cb(data, packet, size);
+    if (!take_dtls(data, RTCP_CHANNEL, packet, size))
+        srtp_rtcp_cb(data, packet, size);
 }
 
 /* pjmedia's own, with our ears. */
