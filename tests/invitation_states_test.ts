@@ -2,7 +2,7 @@
 /** Every method of Invitation in every state: what is forbidden throws, what is allowed does what it says. */
 import { after, before, describe, it } from "node:test";
 import { assertEquals, assertStrictEquals } from "@std/assert";
-import { type Engine, Invitation, SIPCoreInvalidStateError, SIPURI } from "../mod.ts";
+import { type Engine, type Invitation, SIPCoreInvalidStateError, SIPURI } from "../mod.ts";
 import { silentSdp } from "./support/calls.ts";
 import { startEngine, stopEngine } from "./support/engine_fixture.ts";
 import { Peer } from "./support/peer.ts";
