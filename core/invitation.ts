@@ -369,7 +369,8 @@ export class Invitation extends InvitationAttributes {
   /**
    * Sends a MESSAGE within the call (RFC 3428). What the peer answers is not told.
    *
-   * @throws SIPCoreInvalidStateError unless the call is early, connecting or connected; TypeError for a bad argument.
+   * @throws SIPCoreInvalidStateError unless the call is early, connecting or connected, and while an early offer waits
+   * for `sendAck()`; TypeError for a bad argument.
    */
   sendMessage(contentType: string, content: Body, options: InvitationRequestOptions = {}): void {
     this.#sendRequest("MESSAGE", contentType, content, options);
@@ -379,7 +380,8 @@ export class Invitation extends InvitationAttributes {
    * Sends an INFO within the call (RFC 6086): `sendInfo("application/dtmf-relay", "Signal=5\r\nDuration=160\r\n")`.
    * What the peer answers is not told.
    *
-   * @throws SIPCoreInvalidStateError unless the call is early, connecting or connected; TypeError for a bad argument.
+   * @throws SIPCoreInvalidStateError unless the call is early, connecting or connected, and while an early offer waits
+   * for `sendAck()`; TypeError for a bad argument.
    */
   sendInfo(contentType: string, body: Body, options: InvitationRequestOptions = {}): void {
     this.#sendRequest("INFO", contentType, body, options);
