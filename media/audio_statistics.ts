@@ -4,21 +4,31 @@ import { estimateMos } from "./mos.ts";
 
 /** Of a quantity that was measured `count` times, in microseconds. */
 export interface Measure {
+  /** How often it was measured. */
   readonly count: number;
+  /** The greatest value. */
   readonly max: number;
+  /** The least value. */
   readonly min: number;
+  /** The latest value. */
   readonly last: number;
+  /** The mean value. */
   readonly avg: number;
 }
 
 /** One direction of a stream. */
 export interface StreamStatistics {
+  /** How many packets. */
   readonly packets: number;
   /** Payload only. */
   readonly bytes: number;
+  /** Packets that came too late, or could not be used. */
   readonly packetsDiscarded: number;
+  /** Packets that never came. */
   readonly packetsLost: number;
+  /** Packets that came after a later one. */
   readonly packetsReordered: number;
+  /** Packets that came again. */
   readonly packetsDuplicate: number;
   /** Whether several packets were lost in a row. */
   readonly burstLoss: boolean;

@@ -4,7 +4,6 @@ import { endSender, post } from "../core/dispatch.ts";
 import { Engine } from "../core/engine.ts";
 import { checkCodecs } from "../core/engine_options.ts";
 import { SIPCoreError, SIPCoreInvalidStateError } from "../core/errors.ts";
-import type { NativeObject } from "../core/native_object.ts";
 import { type Note, notificationsOf } from "../core/notification.ts";
 import type { NotificationStream } from "../core/notification_stream.ts";
 import { release, track } from "../core/registry.ts";
@@ -35,6 +34,7 @@ import {
   statisticsOf,
 } from "./audio_statistics.ts";
 import { MediaWatch } from "./media_watch.ts";
+import { PCMPort, type PCMPortOptions } from "./pcm_port.ts";
 import { RTPTransport } from "./rtp_transport.ts";
 
 /** What the constructor takes beside mixer and transport. */
@@ -102,10 +102,14 @@ interface Agreed {
  * console.log(audio.getLocalMedia(true).formats[0]); // 0
  * ```
  */
-export class AudioTransport implements NativeObject {
+export class AudioTransport {
+  /** @internal */
   readonly isLeaving = false;
+  /** The mixer that it belongs to. */
   readonly mixer: AudioMixer;
+  /** The RTP transport that carries it. */
   readonly transport: RTPTransport;
+  /** Whether silence is not sent. */
   readonly enableSilenceDetection: boolean;
   readonly #codecs: readonly string[] | null;
   readonly #remoteSdp: FrozenSDPSession | null;
@@ -122,10 +126,12 @@ export class AudioTransport implements NativeObject {
   #earlier: AudioCounts | null = null;
   #counts: AudioCounts | null = null;
   #watch: MediaWatch | null = null;
+  readonly #ports = new Set<PCMPort>();
 
   /**
    * @throws TypeError, RangeError for bad arguments; SIPCoreInvalidStateError when the transport is not in "INIT".
    */
+  /** Sound over that transport; it starts with `start()`. */
   constructor(mixer: AudioMixer, transport: RTPTransport, options: AudioTransportOptions = {}) {
     this.mixer = checkInstance(mixer, AudioMixer, "mixer");
     this.transport = checkInstance(transport, RTPTransport, "transport");
@@ -414,6 +420,28 @@ export class AudioTransport implements NativeObject {
     check(running().sc_audio_transport_send_dtmf(this.#serial, cstring(digit)), "Could not send DTMF");
   }
 
+  /**
+   * The sound of the call in the program's hands: a port that is started and joined both ways. It ends with this, or
+   * by its own `stop()`.
+   *
+   * @throws SIPCoreInvalidStateError when this is not active; what `new PCMPort()` and its `start()` throw.
+   */
+  pcm(options: PCMPortOptions = {}): PCMPort {
+    if (this.#slot === null) throw new SIPCoreInvalidStateError("The audio transport is not active", null);
+    const port = new PCMPort(this.mixer, options);
+    try {
+      port.start();
+      this.mixer.connectSlots(this, port);
+      this.mixer.connectSlots(port, this);
+    } catch (error) {
+      port.stop();
+      throw error;
+    }
+    this.#ports.add(port);
+    port.whenEnded(() => this.#ports.delete(port));
+    return port;
+  }
+
   /** Ends the stream and readies the RTP transport for another use. Quiet the second time. */
   stop(): void {
     if (this.#serial === null) return;
@@ -438,19 +466,23 @@ export class AudioTransport implements NativeObject {
     return notificationsOf(this, name);
   }
 
+  /** @internal */
   receive(kind: number, time: Date, reader: Reader): void {
     if (kind !== records.SC_RECORD_AUDIO_TRANSPORT_DTMF) return;
     const digit = String.fromCharCode(reader.u32()).toUpperCase();
     post("RTPAudioTransportGotDTMF", this, { digit, duration: reader.u32() }, { timestamp: time });
   }
 
+  /** @internal */
   engineStopping(): void {
     this.#count();
   }
 
+  /** @internal */
   engineStopped(): void {
     this.#watch?.stop();
     if (this.#serial === null) return;
+    for (const port of this.#ports) port.stop();
     release(this.#serial, this);
     if (this.#slot !== null) leaveMixer(this.mixer, this.#slot);
     this.#serial = null;

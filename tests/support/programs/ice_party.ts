@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/**
+ * One side of a call whose descriptions go through stdin and stdout, a command and its answer a line of JSON each:
+ * "init", "offer", "answer SDP" and "start SDP", "negotiated", "hear" (the sound that it plays is in the file that is
+ * named first, what it has heard in the second), "facts". Arguments: its IP address, the two files, and the options of
+ * RTPTransport. Ends when stdin does.
+ */
+import process from "node:process";
+import { createInterface } from "node:readline";
+import {
+  AudioMixer,
+  Engine,
+  RecordingWaveFile,
+  type RTPTransportOptions,
+  SDPSession,
+  WaveFile,
+} from "../../../mod.ts";
+import { ICESide } from "../ice_pair.ts";
+
+const [ipAddress = "", plays = "", records = "", options = "{}"] = process.argv.slice(2);
+
+await using engine = new Engine();
+await engine.start({ ipAddress, tcpPort: null, tlsPort: null });
+using mixer = new AudioMixer(null, null);
+using side = new ICESide(JSON.parse(options) as RTPTransportOptions);
+let remote: SDPSession | null = null;
+
+const commands: Readonly<Record<string, (text: string) => unknown>> = {
+  init: async () => (await side.init()).name,
+  offer: () => side.describe(mixer).toString(),
+  answer: (text) => {
+    remote = SDPSession.parse(text);
+    const answer = side.describe(mixer, remote).toString();
+    side.audio!.start(side.sdp!, remote);
+    return answer;
+  },
+  start: (text) => side.audio!.start(side.sdp!, SDPSession.parse(text)),
+  negotiated: async () => await side.negotiated(),
+  hear: async () => {
+    using wave = new WaveFile(mixer, plays);
+    using recorder = new RecordingWaveFile(mixer, records);
+    recorder.start();
+    mixer.connectSlots(side.audio!, recorder);
+    const ended = wave.notifications().next();
+    wave.start();
+    mixer.connectSlots(wave, side.audio!);
+    await ended;
+    recorder.stop();
+    return side.audio!.statistics;
+  },
+  facts: () => {
+    const { localRtpCandidateType, remoteRtpCandidateType, remoteRtpAddressIce } = side.transport;
+    return { localRtpCandidateType, remoteRtpCandidateType, remoteRtpAddressIce };
+  },
+};
+
+console.log("ready");
+for await (const line of createInterface({ input: process.stdin })) {
+  const [command = "", text = ""] = JSON.parse(line) as string[];
+  const answer = await commands[command]!(text);
+  console.log(
+    JSON.stringify({ answer: answer ?? null }, (key, value) => key === "sender" ? undefined : value),
+  );
+}
