@@ -95,6 +95,8 @@ describe("Hostile RTP", () => {
               // Ticks decode what has come.
               if (sent % 50 === 49) await delay(5);
             }
+            // Most have come through the socket to the stream.
+            assertGreater(audio.statistics!.rx.packets, count / 2);
             if (codec === "PCMU") await listen();
           })
         ),
