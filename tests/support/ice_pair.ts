@@ -103,6 +103,8 @@ export class ICEPair implements Disposable {
     const seenOffer = change(offer);
     const answer = right.describe(this.#mixer, seenOffer);
     right.audio!.start(answer, seenOffer);
+    // What nobody listens to waits, and would be heard late.
+    this.#mixer.connectSlots(right.audio!, right.audio!);
     left.audio!.start(offer, change(answer));
     return this;
   }
