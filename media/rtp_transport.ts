@@ -3,7 +3,6 @@ import { checkInstance, checkInteger, checkText } from "../core/check_argument.t
 import { endSender, post } from "../core/dispatch.ts";
 import { Engine } from "../core/engine.ts";
 import { PJSIPError, SIPCoreInvalidStateError } from "../core/errors.ts";
-import type { NativeObject } from "../core/native_object.ts";
 import { type Note, notificationsOf } from "../core/notification.ts";
 import type { NotificationStream } from "../core/notification_stream.ts";
 import { release, track } from "../core/registry.ts";
@@ -17,6 +16,14 @@ import { argumentBlock, cstring, readAnswer, type Reader } from "../ffi/wire.ts"
 import { ICEAgent, type ICEFacts } from "./ice_agent.ts";
 import type { ICECandidateType, ICEResult, ICEState } from "./ice_negotiation.ts";
 import { type ICEOptions, ICESettings } from "./ice_options.ts";
+import {
+  type CheckedSRTPOptions,
+  checkSRTPOptions,
+  type SRTPCipher,
+  type SRTPKeying,
+  type SRTPOptions,
+} from "./srtp_options.ts";
+import { type SRTPNotifications, SRTPSession, type SRTPStatistics } from "./srtp_session.ts";
 
 /** The states of an RTPTransport. */
 export type RTPTransportState =
@@ -29,13 +36,13 @@ export type RTPTransportState =
   | "INVALID";
 
 /** What the constructor takes. */
-export interface RTPTransportOptions extends ICEOptions {
+export interface RTPTransportOptions extends ICEOptions, SRTPOptions {
   /** The local address to listen on; left out: the engine's, or all interfaces. */
   localRtpAddress?: string | null;
 }
 
 /** The notifications of RTPTransport. */
-export interface RTPTransportNotifications {
+export interface RTPTransportNotifications extends SRTPNotifications {
   /** The sockets are open and all candidates are there: `setInit()` has succeeded. */
   RTPTransportDidInitialize: Note<RTPTransport>;
   /** The STUN or TURN server gave no candidate: the state is "STUN_FAILED", and nothing is open. */
@@ -60,6 +67,10 @@ const status = new Int32Array(1);
  * its description says, or where the first RTP comes from as long as none has come from there (a peer behind a NAT that
  * does not know its address); when it has been silent for three seconds, its stream may go on from another address.
  *
+ * With `useSrtp` it is SRTP (RFC 3711), with keys by SDES (RFC 4568) or DTLS (RFC 5763). With SDES whoever reads the
+ * session descriptions can listen, so SIP should go over TLS then. The descriptions that a program gets carry these keys
+ * on their a=crypto lines; log and trace have stars in place of them.
+ *
  * @example
  * ```ts
  * import { Engine, RTPTransport } from "@sipcore/sipcore";
@@ -71,7 +82,8 @@ const status = new Int32Array(1);
  * console.log(transport.localRtpAddress, transport.localRtpPort);
  * ```
  */
-export class RTPTransport implements NativeObject {
+export class RTPTransport {
+  /** @internal */
   readonly isLeaving = false;
   #serial: Serial<"rtp_transport"> | null = null;
   #state: RTPTransportState = "NULL";
@@ -79,6 +91,8 @@ export class RTPTransport implements NativeObject {
   readonly #iceStunAddress: string | null;
   readonly #iceStunPort: number;
   readonly #ice: ICEAgent | null;
+  readonly #srtpOptions: CheckedSRTPOptions;
+  readonly #srtp: SRTPSession | null;
   #localAddress: string | null = null;
   #localPort: number | null = null;
   #remoteSdp: { address: string | null; port: number | null } = { address: null, port: null };
@@ -94,11 +108,13 @@ export class RTPTransport implements NativeObject {
       throw new RangeError(`localRtpAddress must be an IP address, got "${address}"`);
     }
     const ice = ICESettings.read(options);
+    this.#srtpOptions = checkSRTPOptions(options);
     running();
     this.#requestedAddress = address;
     this.#iceStunAddress = options.iceStunAddress ?? null;
     this.#iceStunPort = options.iceStunPort ?? 3478;
     this.#ice = ice && new ICEAgent(this, ice);
+    this.#srtp = this.#srtpOptions.useSrtp ? new SRTPSession(this, this.#srtpOptions) : null;
   }
 
   /**
@@ -179,6 +195,46 @@ export class RTPTransport implements NativeObject {
     return this.#iceStunPort;
   }
 
+  /** Whether SRTP was asked for. */
+  get useSrtp(): boolean {
+    return this.#srtpOptions.useSrtp;
+  }
+
+  /** Whether a peer without SRTP is refused: the option `srtpForced`. */
+  get forceSrtp(): boolean {
+    return this.#srtpOptions.srtpForced;
+  }
+
+  /** How keys may be agreed on, what is offered first. */
+  get srtpKeying(): readonly SRTPKeying[] {
+    return this.#srtpOptions.srtpKeying;
+  }
+
+  /** The suites that are understood, in order of preference. */
+  get srtpCiphers(): readonly SRTPCipher[] {
+    return this.#srtpOptions.srtpCiphers;
+  }
+
+  /** Whether sound is encrypted and decrypted: with SDES once "ESTABLISHED", with DTLS once its handshake is over. */
+  get srtpActive(): boolean {
+    return this.srtpCipher !== null;
+  }
+
+  /** The suite that is in use; null while `srtpActive` is false. */
+  get srtpCipher(): SRTPCipher | null {
+    return this.#srtp?.state?.cipher ?? null;
+  }
+
+  /** How the keys in use were agreed on; null while `srtpActive` is false. */
+  get srtpActiveKeying(): SRTPKeying | null {
+    return this.#srtp?.state?.keying ?? null;
+  }
+
+  /** What SRTP has dropped since the last `setInit()`; null without SRTP and while the sockets are closed. */
+  get srtpStatistics(): SRTPStatistics | null {
+    return this.#srtp?.state?.statistics ?? null;
+  }
+
   /** Null without ICE, and while there are no candidates. */
   #iceFacts(): ICEFacts | null {
     return this.#ice && this.#state !== "WAIT_STUN" ? this.#ice.facts(this.#serial) : null;
@@ -216,6 +272,7 @@ export class RTPTransport implements NativeObject {
       case "LOCAL":
       case "ESTABLISHED":
         check(native.sc_rtp_transport_reset(this.serial), "Could not reset the RTP transport");
+        this.#srtp?.reset();
         this.#remoteSdp = { address: null, port: null };
         this.#ice?.changeLater("GATHERING_COMPLETE");
         break;
@@ -251,6 +308,7 @@ export class RTPTransport implements NativeObject {
     }
     this.#serial = serial;
     track(serial, this);
+    this.#srtp?.secure(serial);
   }
 
   /** Begins to gather; without servers all candidates are there at once. */
@@ -299,7 +357,7 @@ export class RTPTransport implements NativeObject {
   /**
    * "INIT" to "LOCAL": the transport writes its part into the stream of our offer.
    *
-   * @param localSdp is changed.
+   * @param localSdp is changed: with SRTP its profile and the lines about keys.
    */
   setLocal(localSdp: SDPSession, sdpIndex: number): void {
     checkInstance(localSdp, SDPSession, "localSdp");
@@ -313,6 +371,7 @@ export class RTPTransport implements NativeObject {
    * "INIT" or "LOCAL" to "ESTABLISHED": both descriptions are known.
    *
    * @param localSdp is changed, when it is mutable and the transport was in "INIT".
+   * @throws PJSIPError when the peer has no SRTP and it is forced, or its keys are of no use.
    */
   setEstablished(localSdp: BaseSDPSession, remoteSdp: BaseSDPSession, sdpIndex: number): void {
     checkInstance(localSdp, BaseSDPSession, "localSdp");
@@ -322,18 +381,29 @@ export class RTPTransport implements NativeObject {
     if (this.#state === "INIT") {
       this.encode(localSdp instanceof SDPSession ? localSdp : SDPSession.from(localSdp), remoteSdp, sdpIndex);
     }
+    this.#establish(localSdp, remoteSdp, sdpIndex);
+    this.#state = "ESTABLISHED";
+    this.#ice?.established(this.serial);
+  }
+
+  /** Not for programs: "ESTABLISHED" with other descriptions, once the stream of the old ones is gone. */
+  renegotiate(localSdp: BaseSDPSession, remoteSdp: BaseSDPSession, sdpIndex: number): void {
+    if (this.#state !== "ESTABLISHED") throw this.#wrongState("renegotiate");
+    this.#establish(localSdp, remoteSdp, sdpIndex);
+  }
+
+  #establish(localSdp: BaseSDPSession, remoteSdp: BaseSDPSession, sdpIndex: number): void {
     const args = argumentBlock().text(localSdp.toString()).text(remoteSdp.toString());
     check(
       running().sc_rtp_transport_establish(this.serial, args.block, args.size, sdpIndex),
       "Could not establish the RTP transport",
     );
-    this.#state = "ESTABLISHED";
-    this.#ice?.established(this.serial);
     const stream = remoteSdp.media[sdpIndex];
     this.#remoteSdp = {
       address: stream?.connection?.address ?? remoteSdp.connection?.address ?? null,
       port: stream?.port ?? null,
     };
+    this.#srtp?.established();
   }
 
   /**
@@ -392,7 +462,10 @@ export class RTPTransport implements NativeObject {
     return notificationsOf(this, name);
   }
 
-  /** Not for programs: the number of its other half. Throws SIPCoreInvalidStateError when there is none. */
+  /**
+   * Not for programs: the number of its other half. Throws SIPCoreInvalidStateError when there is none.
+   * @internal
+   */
   get serial(): Serial<"rtp_transport"> {
     if (this.#serial === null) {
       throw new SIPCoreInvalidStateError("The RTP transport is not open", this.#state);
@@ -400,21 +473,26 @@ export class RTPTransport implements NativeObject {
     return this.#serial;
   }
 
+  /** @internal */
   receive(kind: number, time: Date, reader: Reader): void {
+    if (kind === records.SC_RECORD_SRTP) this.#srtp?.receive(time, reader);
     const ice = this.#ice;
     if (ice === null) return;
     if (kind === records.SC_RECORD_RTP_TRANSPORT_GATHERED) this.#gathered(ice, time, reader);
     else if (kind === records.SC_RECORD_RTP_TRANSPORT_NEGOTIATED) ice.negotiated(time, reader);
   }
 
+  /** @internal */
   engineStopping(): void {
     // Its sockets stay until the calls have ended.
   }
 
+  /** @internal */
   engineStopped(): void {
     if (this.#state === "INVALID") return;
     this.#ice?.end();
     if (this.#serial !== null) release(this.#serial, this);
+    this.#srtp?.ended();
     this.#serial = null;
     this.#state = "INVALID";
     this.#localAddress = this.#localPort = null;

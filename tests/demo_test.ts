@@ -16,7 +16,7 @@ import { parseOptions, UsageError } from "../scripts/demo/options.ts";
 import { PatienceError, within } from "../scripts/demo/patience.ts";
 import { decodeCommand, decodeEvent, encodeLine, type PartyEvent } from "../scripts/demo/protocol.ts";
 import { runCall, runListen } from "../scripts/demo/remote.ts";
-import { callOver, describeRoute } from "../scripts/demo/route.ts";
+import { callOver, describeRoute } from "../cli/route.ts";
 import { runtimeCommand } from "../scripts/demo/runtimes.ts";
 import { callLines, verdictLines } from "../scripts/demo/summary.ts";
 import { painter, Screen } from "../scripts/demo/terminal.ts";

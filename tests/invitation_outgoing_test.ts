@@ -152,6 +152,26 @@ describe("Invitation, outgoing", () => {
     );
   });
 
+  it("Invitation tells a provisional response once that the network repeats, and no 100 that comes late", async () => {
+    await using peer = await Peer.open();
+    const { story, invitation, invite } = await callPeer(peer);
+    const ringing = peer.respond(invite, 180, { reason: "Ringing" });
+    const session = peer.respond(invite, 183, { reason: "Session Progress" });
+    for (const { text } of [ringing, session, ringing]) peer.send(text, invite.port);
+    peer.respond(invite, 100);
+    peer.respond(invite, 180, { reason: "Ringing", headers: { "X-Turn": "2" } });
+    peer.respond(invite, 486, { reason: "Busy Here" });
+    await story.end();
+    assertEquals(story.changes, [
+      "null -> outgoing",
+      "outgoing -> early",
+      "early -> early",
+      "early -> early",
+      "early -> disconnected",
+    ]);
+    assertEquals(invitation.state, "disconnected");
+  });
+
   it("Invitation negotiates early media before the call is taken", async () => {
     await using peer = await Peer.open();
     const { story, invitation, invite } = await callPeer(peer);

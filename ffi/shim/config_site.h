@@ -53,6 +53,13 @@
  */
 #define PJSIP_MAX_URL_SIZE 2048
 
+/*
+ * Addresses of a target. The resolver gives one (resolver.c), and there is room for its twin of the other transport.
+ * 64 bytes each in every outgoing message, which are zeroed, copied and kept for 32 seconds: stock 32 make a third of
+ * what a response takes.
+ */
+#define PJSIP_MAX_RESOLVED_ADDRESSES 2
+
 /* Large requests stay on the transport that was chosen. */
 #define PJSIP_DONT_SWITCH_TO_TCP 1
 

@@ -60,7 +60,8 @@ static pj_status_t init_process(void)
     /* From and To go back as they came, or as the program wrote them: with their port. */
     pjsip_cfg()->endpt.allow_port_in_fromto_hdr = PJ_TRUE;
 #if !PJ_POOL_DEBUG
-    policy = pj_pool_factory_default_policy;
+    policy.block_alloc = sc_block_alloc;
+    policy.block_free = sc_block_free;
 #endif
     policy.callback = on_no_memory;
     sc_log_install();
@@ -244,6 +245,9 @@ static void end_all(void)
                   { SC_KIND_AUDIO_TRANSPORT, NULL },
                   { SC_KIND_WAVE_FILE, NULL },
                   { SC_KIND_RECORDING_WAVE_FILE, NULL },
+                  { SC_KIND_MIXER_PORT, NULL },
+                  { SC_KIND_TONE_GENERATOR, NULL },
+                  { SC_KIND_PCM_PORT, NULL },
                   { SC_KIND_AUDIO_MIXER, NULL },
                   { SC_KIND_RTP_TRANSPORT, NULL } };
     unsigned i;

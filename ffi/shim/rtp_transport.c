@@ -28,6 +28,11 @@ pjmedia_transport *sc_rtp_transport_media(void *transport)
     return ((rtp_transport *)transport)->media;
 }
 
+void sc_rtp_transport_wrap(void *transport, pjmedia_transport *media)
+{
+    ((rtp_transport *)transport)->media = media;
+}
+
 static pj_status_t open_sockets(rtp_transport *self, const char *address, unsigned port)
 {
     int af = strchr(address, ':') ? pj_AF_INET6() : pj_AF_INET();
@@ -330,6 +335,7 @@ static pj_status_t stop(void *arg)
 int32_t sc_rtp_transport_reset(sc_rtp_transport transport)
 {
     rtp_transport *self = take(transport);
+    pj_status_t status;
 
     if (!self)
         return SC_EGONE;
@@ -339,11 +345,12 @@ int32_t sc_rtp_transport_reset(sc_rtp_transport transport)
      * Without ICE the sockets are read on: pjmedia_transport_media_stop() does not wait for a reader under way, which would then
      * begin anew while the next start does the same.
      */
+    status = sc_srtp_reset(self->media);
     self->created = false;
     if (self->pool) {
         pj_pool_release(self->pool);
         self->pool = NULL;
     }
     give_back(self);
-    return PJ_SUCCESS;
+    return status;
 }

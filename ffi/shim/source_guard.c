@@ -152,7 +152,7 @@ static void on_rtp(pjmedia_tp_cb_param *param)
         is_moved = !by_ice && pj_sockaddr_cmp(is_known(&self->rtp.heard) ? &self->rtp.heard : &self->rtp.negotiated, from) != 0;
         pj_sockaddr_cp(&self->rtp.heard, from);
         pj_gettickcount(&self->heard_at);
-        if (is_rtp(param->pkt, param->size))
+        if (is_rtp(param->pkt, param->size) && !is_rtcp(param->pkt, param->size))
             self->ssrc = u32_at(param->pkt, 8);
     }
     /* Who is above has nothing to find out any more. */
@@ -209,7 +209,7 @@ static void on_rtcp(void *arg, void *packet, pj_ssize_t size)
     if (size < 0) {
         if (self->rtcp_cb)
             self->rtcp_cb(self->user, packet, size);
-    } else if (is_rtcp(packet, size)) {
+    } else if (is_rtcp(packet, size) || is_dtls(packet, size)) {
         rtcp_source(self, &from);
         if (is_peer_rtcp(self, &from)) {
             pj_sockaddr_cp(&self->rtcp.heard, &from);
@@ -330,8 +330,11 @@ static pj_status_t send_rtcp(pjmedia_transport *transport, const void *packet, p
     if (is_known(&self->rtcp.heard)) {
         pj_sockaddr_cp(&to, &self->rtcp.heard);
     } else if (is_known(&self->rtp.heard) && pj_sockaddr_cmp(&self->rtp.heard, &self->rtp.negotiated)) {
+        bool one_port = !pj_sockaddr_cmp(&self->rtp.negotiated, &self->rtcp.negotiated);
+
         pj_sockaddr_cp(&to, &self->rtp.heard);
-        pj_sockaddr_set_port(&to, (pj_uint16_t)(pj_sockaddr_get_port(&to) + 1));
+        if (!one_port)
+            pj_sockaddr_set_port(&to, (pj_uint16_t)(pj_sockaddr_get_port(&to) + 1));
     } else {
         pj_sockaddr_cp(&to, &self->rtcp.negotiated);
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /** The session descriptions of a call with one audio stream. */
-import { type BaseSDPSession, SDPMediaStream, SDPSession } from "../../mod.ts";
+import { type BaseSDPSession, SDPMediaStream, SDPSession } from "../mod.ts";
 
 /** Which stream of an offer is the sound; null: none. */
 export function audioIndex(offer: BaseSDPSession): number | null {

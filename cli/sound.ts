@@ -10,18 +10,18 @@ import {
   type SDPMediaStream,
   type StreamStatistics,
   WaveFile,
-} from "../../mod.ts";
-import type { StreamReport } from "./protocol.ts";
+} from "../mod.ts";
+import type { StreamReport } from "./call_report.ts";
 
 export interface SoundOptions {
   readonly mixer: AudioMixer;
   /** Local address to send from and receive on. */
   readonly address: string;
-  /** The file to play, and the one to record to. */
-  readonly play: string;
-  readonly record: string;
+  /** The file to play, and the one to record to; null: none. */
+  readonly play: string | null;
+  readonly record: string | null;
   readonly loop: boolean;
-  /** After the file, gives back what it hears. */
+  /** After the file, or at once where there is none, gives back what it hears. */
   readonly echo: boolean;
 }
 
@@ -75,6 +75,7 @@ export class Sound {
     const { mixer, record } = this.#options;
     const audio = this.#audio!;
     audio.start(localSdp, remoteSdp, { sdpIndex: this.#index });
+    if (record === null) return;
     this.#recorder = new RecordingWaveFile(mixer, record);
     this.#recorder.start();
     mixer.connectSlots(audio, this.#recorder);
@@ -89,6 +90,10 @@ export class Sound {
     const { mixer, play, loop, echo } = this.#options;
     const audio = this.#audio;
     if (audio === null || !audio.isActive) return false;
+    if (play === null) {
+      if (echo) mixer.connectSlots(audio, audio);
+      return false;
+    }
     const wave = this.#wave = new WaveFile(mixer, play, { loop });
     wave.start();
     const finished = this.#center.once("WaveFileDidFinishPlaying", { sender: wave });

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/** One call of a party, from the first state of its invitation to the last. */
-import type { Invitation, InvitationStateChange } from "../../mod.ts";
-import type { CallReport, EventBody } from "./protocol.ts";
+/** One call with sound, from the first state of its invitation to the last. */
+import type { Invitation, InvitationStateChange } from "../mod.ts";
+import type { CallEvent, CallReport } from "./call_report.ts";
 import { audioIndex, describeSession } from "./session.ts";
 import { Sound, type SoundOptions } from "./sound.ts";
 
 export interface CallOptions extends SoundOptions {
   /** Hangs up this many seconds after the answer; null: does not by itself. */
   readonly hangUpAfter: number | null;
-  readonly report: (event: EventBody) => void;
+  readonly report: (event: CallEvent) => void;
 }
 
 type Change = Readonly<InvitationStateChange & { timestamp: Date }>;
