@@ -91,7 +91,7 @@ describe("ICE", () => {
         [{ iceRelayOnly: true }, TypeError, "iceRelayOnly needs iceTurn"],
       ] as const
     ) {
-      const make = () => new RTPTransport({ useIce: true, ...options } as RTPTransportOptions);
+      const make = () => new RTPTransport({ useIce: true, ...(options as object) });
       assertThrows(make, type, name);
     }
   });
