@@ -25,6 +25,14 @@ export interface SoundOptions {
   readonly echo: boolean;
 }
 
+/** What answers a direction. */
+const mirrored = {
+  sendrecv: "sendrecv",
+  sendonly: "recvonly",
+  recvonly: "sendonly",
+  inactive: "inactive",
+} as const;
+
 export class Sound {
   readonly #options: SoundOptions;
   readonly #center: NotificationCenter = new NotificationCenter();
@@ -70,10 +78,20 @@ export class Sound {
     return this.#audio.getLocalMedia(offer === null);
   }
 
-  /** Starts the stream and the recording. */
+  /** The stream that answers a change of the call: the direction that was offered, from our side. */
+  change(offer: BaseSDPSession | null): SDPMediaStream {
+    const offered = offer?.media[this.#index]?.direction ?? "sendrecv";
+    return this.#audio!.getLocalMedia(offer === null, { direction: mirrored[offered] });
+  }
+
+  /** Starts the stream and the recording; later ones change the direction. */
   start(localSdp: BaseSDPSession, remoteSdp: BaseSDPSession): void {
     const { mixer, record } = this.#options;
     const audio = this.#audio!;
+    if (audio.isStarted) {
+      if (audio.isActive) audio.updateDirection(localSdp.media[this.#index]?.direction ?? "inactive");
+      return;
+    }
     audio.start(localSdp, remoteSdp, { sdpIndex: this.#index });
     if (record === null) return;
     this.#recorder = new RecordingWaveFile(mixer, record);
