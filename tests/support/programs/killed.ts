@@ -30,8 +30,8 @@ let mixer: AudioMixer | null = new AudioMixer(null, null, { sampleRate: 8000 });
 
 async function killOne(slot: number): Promise<Record<string, number>> {
   const first = 46000 + slot * 4;
-  const talker = startProgram("talker", [first, first + 3], { runtime: runtime as RuntimeName });
-  const { match } = await talker.line(/^port (\d+)$/, 30_000);
+  const victim = startProgram("victim", [first, first + 3], { runtime: runtime as RuntimeName });
+  const { match } = await victim.line(/^port (\d+)$/, 30_000);
   const path = new SoundPath(mixer!);
   const call = callPort(Number(match[1]), path.sdp);
   const missing = path.audio.notifications("RTPAudioTransportDidNotGetRTP");
@@ -40,7 +40,7 @@ async function killOne(slot: number): Promise<Record<string, number>> {
     10_000,
   );
   await until(() => (path.audio.statistics?.rx.packets ?? 0) > 20, "the sound of the peer");
-  talker.kill();
+  victim.kill();
   const killed = performance.now();
   const { value } = await deadline(missing.next(), 10_000);
   const noticed = performance.now();
@@ -54,7 +54,7 @@ async function killOne(slot: number): Promise<Record<string, number>> {
   );
   const gone = performance.now();
   path[Symbol.dispose]();
-  await talker.ended;
+  await victim.ended;
   return {
     gotAny: Number(value!.data.gotAny),
     noticed: (noticed - killed) / 1000,
