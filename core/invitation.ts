@@ -54,7 +54,6 @@ import {
 import type { InvitationTransferState } from "./invitation_transfer_notifications.ts";
 import { lazy } from "./lazy.ts";
 import { checkSize } from "./message_size.ts";
-import type { NativeObject } from "./native_object.ts";
 import { notificationsOf } from "./notification.ts";
 import type { NotificationStream } from "./notification_stream.ts";
 import { readPeerMessage } from "./peer_message.ts";
@@ -87,7 +86,7 @@ const offer = { CURRENT: 0, GIVEN: 1, NONE: 2 } as const;
  * }, { name: "SIPInvitationChangedState" });
  * ```
  */
-export class Invitation extends InvitationAttributes implements NativeObject {
+export class Invitation extends InvitationAttributes {
   #serial: Serial<"invitation"> | null = null;
   #state: InvitationState = null;
   #subState: InvitationSubState = null;
@@ -133,7 +132,10 @@ export class Invitation extends InvitationAttributes implements NativeObject {
     return this.#subState;
   }
 
-  /** Whether the engine's stop waits for it. */
+  /**
+   * Whether the engine's stop waits for it.
+   * @internal
+   */
   get isLeaving(): boolean {
     return this.#serial !== null;
   }
@@ -515,6 +517,7 @@ export class Invitation extends InvitationAttributes implements NativeObject {
     }
   }
 
+  /** @internal */
   receive(kind: number, time: Date, reader: Reader): void {
     switch (kind) {
       case records.SC_RECORD_INVITATION_STATE:
@@ -811,6 +814,7 @@ export class Invitation extends InvitationAttributes implements NativeObject {
     endSender(this);
   }
 
+  /** @internal */
   engineStopping(): void {
     this.#engineStopping = true;
     if (this.#serial === null || this.#ending) return;
@@ -819,6 +823,7 @@ export class Invitation extends InvitationAttributes implements NativeObject {
     clearTimeout(this.#timer);
   }
 
+  /** @internal */
   engineStopped(): void {
     if (this.#serial === null) return;
     this.#ended({ ...noCause, disconnectReason: "engine stopped" }, new Date());

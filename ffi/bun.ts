@@ -4,6 +4,7 @@ import type { Bell, BellFunctions, Native, Runtime, SymbolTable, Word } from "./
 /** The part of `bun:ffi` that this adapter uses, written out so that it also type-checks outside Bun. */
 interface BunFFI {
   dlopen(path: string, symbols: Record<string, unknown>): { symbols: Record<string, unknown> };
+  toArrayBuffer(pointer: number, offset: number, size: number): ArrayBuffer;
   JSCallback: new (
     fn: () => void,
     options: { args: string[]; returns: string; threadsafe: boolean },
@@ -15,7 +16,7 @@ const leastVersion: readonly [number, number] = [1, 4];
 
 // A specifier that is no literal: other runtimes' checkers do not know the scheme.
 const specifier: string = "bun:ffi";
-const { dlopen, JSCallback } = await import(specifier) as BunFFI;
+const { dlopen, JSCallback, toArrayBuffer } = await import(specifier) as BunFFI;
 
 const spelling: Record<string, string> = {
   void: "void",
@@ -26,6 +27,7 @@ const spelling: Record<string, string> = {
   bytes: "ptr",
   buffer: "ptr",
   status: "ptr",
+  memory: "ptr",
   callback: "function",
 };
 
@@ -78,11 +80,43 @@ function onBell(native: BellFunctions, ring: () => void): Bell {
   return { close };
 }
 
+/** Bun's bundler replaces these calls; without it they are never reached. */
+declare const require: (specifier: string) => unknown;
+
+/**
+ * `bun build --compile` embeds what such a call names literally, and makes its path of it. A call whose file is not
+ * there is left to fail by itself, but only where it stands in a `try` of its own.
+ */
+function embeddedFile(): string | null {
+  const kind = `${process.platform}-${process.arch}`;
+  try {
+    if (kind === "linux-x64") return String(require("@sipcore/linux-x64/libsipcore.so"));
+  } catch {
+    // Compiled without this package.
+  }
+  try {
+    if (kind === "linux-arm64") return String(require("@sipcore/linux-arm64/libsipcore.so"));
+  } catch {
+    // Likewise.
+  }
+  try {
+    return String(require("../build/libsipcore.so"));
+  } catch {
+    return null;
+  }
+}
+
 export const runtime: Runtime = {
   name: "bun",
   check: () => checkVersion(process.versions["bun"] ?? "0"),
   open,
   onBell,
+  map: (memory, size) => toArrayBuffer(memory as number, 0, size),
   environment: (name) => process.env[name] ?? null,
+  mayRead: () => true,
+  // It refuses nothing.
+  grants: { file: () => "", variable: () => "" },
+  isExecutable: import.meta.url.includes("/$bunfs/"),
+  embeddedFile,
   mayBind: () => true,
 };

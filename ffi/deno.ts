@@ -6,10 +6,11 @@ interface DenoAPI {
   dlopen(path: string, symbols: Record<string, unknown>): { symbols: Record<string, unknown> };
   permissions: {
     querySync(
-      descriptor: { name: "env"; variable: string } | { name: "net"; host: string },
+      descriptor: { name: "env"; variable: string } | { name: "net"; host: string } | { name: "ffi" },
     ): { state: string };
   };
   env: { get(name: string): string | undefined };
+  UnsafePointerView: { getArrayBuffer(pointer: unknown, size: number): ArrayBuffer };
 }
 
 const deno = (globalThis as unknown as { Deno: DenoAPI }).Deno;
@@ -23,6 +24,7 @@ const spelling: Record<string, string> = {
   bytes: "buffer",
   buffer: "buffer",
   status: "buffer",
+  memory: "pointer",
   callback: "function",
 };
 
@@ -74,10 +76,19 @@ function onBell(native: BellFunctions, ring: () => void): Bell {
   };
 }
 
+/** Looking at memory takes a grant that names no path. */
+function map(memory: object | number, size: number): ArrayBuffer | null {
+  if (deno.permissions.querySync({ name: "ffi" }).state !== "granted") return null;
+  return deno.UnsafePointerView.getArrayBuffer(memory, size);
+}
+
 /** Reading without a grant would stop an interactive run with a question. */
+function mayRead(name: string): boolean {
+  return deno.permissions.querySync({ name: "env", variable: name }).state === "granted";
+}
+
 function environment(name: string): string | null {
-  if (deno.permissions.querySync({ name: "env", variable: name }).state !== "granted") return null;
-  return deno.env.get(name) ?? null;
+  return mayRead(name) ? deno.env.get(name) ?? null : null;
 }
 
 /** Binding without a grant throws where nobody can catch it, and ends the process. */
@@ -86,4 +97,20 @@ function mayBind(address: string): boolean {
   return deno.permissions.querySync({ name: "net", host }).state === "granted";
 }
 
-export const runtime: Runtime = { name: "deno", check() {}, open, onBell, environment, mayBind };
+export const runtime: Runtime = {
+  name: "deno",
+  check() {},
+  open,
+  onBell,
+  map,
+  environment,
+  mayRead,
+  grants: {
+    file: (path) => `start Deno with --allow-ffi=${path}`,
+    variable: (name) => `start Deno with --allow-env=${name}`,
+  },
+  // Its executables keep the paths of their files.
+  isExecutable: false,
+  embeddedFile: () => null,
+  mayBind,
+};

@@ -26,6 +26,8 @@ interface Words {
   buffer: Uint8Array<ArrayBuffer>;
   /** One pj_status_t, written by C. */
   status: Int32Array<ArrayBuffer>;
+  /** Memory that C never frees, for `Runtime.map()`; a result only. */
+  memory: object | number | null;
   /** What `sc_bell_start` calls; only the adapter that needs it makes one. */
   callback: object | number;
 }
@@ -72,8 +74,18 @@ export interface Runtime {
   open<T extends SymbolTable>(path: string, table: T): Native<T>;
   /** Calls `ring` on the JavaScript thread whenever the library has something to drain; keeps the process alive. */
   onBell(native: BellFunctions, ring: () => void): Bell;
+  /** Memory of C's that is never freed; null where the runtime may not look at it. */
+  map(memory: object | number, size: number): ArrayBuffer | null;
   /** The environment variable, or null when it is unset or may not be read without asking. */
   environment(name: string): string | null;
+  /** Whether that environment variable may be read without asking. */
+  mayRead(name: string): boolean;
+  /** How the user grants what was refused: the use of that file, the reading of that variable. */
+  readonly grants: { readonly file: (path: string) => string; readonly variable: (name: string) => string };
+  /** Whether this is a single-file executable whose own files can be opened by the runtime alone. */
+  readonly isExecutable: boolean;
+  /** The shared library inside of it, as `open()` takes it; null: it has none. */
+  embeddedFile(): string | null;
   /** Whether a UDP socket of node:dgram may be bound to that IP address, without asking. */
   mayBind(address: string): boolean;
 }

@@ -1,19 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-import { checkInteger, checkText } from "../core/check_argument.ts";
+import { checkBoolean, checkInteger, checkText } from "../core/check_argument.ts";
 import { lookAtDevices } from "../core/devices.ts";
 import { postWarning } from "../core/dispatch.ts";
 import { SIPCoreError, SIPCoreInvalidStateError } from "../core/errors.ts";
-import type { NativeObject } from "../core/native_object.ts";
 import { release, track } from "../core/registry.ts";
 import { check, create, running, runningOrNull } from "../core/running.ts";
 import { records } from "../ffi/bindings/records.ts";
 import type { Serial } from "../ffi/types.ts";
 import { cstring, type Reader } from "../ffi/wire.ts";
+import { Endings } from "./endings.ts";
 
 /** What stands in a slot of a mixer; `slot` is null while it does not. */
 export interface MixerSource {
+  /** The mixer that it belongs to. */
   readonly mixer: AudioMixer;
+  /** Its slot on the mixer; null while it has none. */
   readonly slot: number | null;
+}
+
+/** An object that wants to know when its mixer closes. */
+interface MixerMember extends MixerSource {
+  /** Called before the mixer closes: the object ends. */
+  mixerClosing(): void;
 }
 
 /** What the constructor takes beside the devices. */
@@ -28,7 +36,9 @@ export interface AudioMixerOptions {
 
 /** What is heard in a slot, and what it says; 0 to 255. */
 export interface SignalLevel {
+  /** Of what is played into the slot, 0 to 255. */
   tx: number;
+  /** Of what comes from the slot, 0 to 255. */
   rx: number;
 }
 
@@ -53,10 +63,15 @@ const status = new Int32Array(1);
  * console.log(mixer.slotCount, mixer.connectedSlots.length); // 254 0
  * ```
  */
-export class AudioMixer implements NativeObject {
+export class AudioMixer {
+  /** @internal */
   readonly isLeaving = false;
+  /** In Hz. */
   readonly sampleRate: number;
+  /** How many slots the mixer has, slot 0 included. */
   readonly slotCount: number;
+  /** Not for programs: what ends with it. */
+  readonly endings: Endings = new Endings();
   #serial: Serial<"audio_mixer"> | null;
   #ecTailLength = 0;
   #devices: readonly [string | null, string | null] = [null, null];
@@ -66,10 +81,14 @@ export class AudioMixer implements NativeObject {
   #outputVolume = 100;
   #muted = false;
   #used = 0;
+  /** By slot. Held weakly: what a program forgets is collected, and told. */
+  #members: Map<number, WeakRef<MixerMember>> = new Map();
   /** "source>sink" */
   #connections: Map<string, readonly [number, number]> = new Map();
 
   /**
+   * Opens a mixer; its clock runs until `close()`. null for a device: none.
+   *
    * @param inputDevice one of `Engine.inputDevices`, "system_default", or null for none. A name that is not there is
    * "system_default", and that is null where there is no device.
    * @param outputDevice likewise, of `Engine.outputDevices`.
@@ -158,7 +177,7 @@ export class AudioMixer implements NativeObject {
     return this.#muted;
   }
   set muted(value: boolean) {
-    this.#muted = Boolean(value);
+    this.#muted = checkBoolean(value, "muted");
     this.#applyVolumes();
   }
 
@@ -276,9 +295,10 @@ export class AudioMixer implements NativeObject {
     return slot.slot;
   }
 
-  /** Ends the mixer; what still stands in it falls silent. Quiet the second time. */
+  /** Ends the mixer. What plays and records in it stops, calls fall silent. Quiet the second time. */
   close(): void {
     if (this.#serial === null) return;
+    for (const member of [...this.#members.values()]) member.deref()?.mixerClosing();
     runningOrNull()?.sc_audio_mixer_close(this.#serial);
     this.engineStopped();
   }
@@ -288,20 +308,25 @@ export class AudioMixer implements NativeObject {
     this.close();
   }
 
-  /** Not for programs: the number of its other half. Throws SIPCoreInvalidStateError when it is closed. */
+  /**
+   * Not for programs: the number of its other half. Throws SIPCoreInvalidStateError when it is closed.
+   * @internal
+   */
   get serial(): Serial<"audio_mixer"> {
     if (this.#serial === null) throw new SIPCoreInvalidStateError("The mixer is closed", null);
     return this.#serial;
   }
 
   /** Not for programs: an object has taken a slot. */
-  enter(): void {
+  enter(member?: MixerMember): void {
     this.#used++;
+    if (member && member.slot !== null) this.#members.set(member.slot, new WeakRef(member));
   }
 
   /** Not for programs: an object gives its slot back. */
   [leave](slot: number): void {
     this.#used--;
+    this.#members.delete(slot);
     let hadDevice = false;
     for (const [key, [from, to]] of this.#connections) {
       if (from !== slot && to !== slot) continue;
@@ -311,6 +336,7 @@ export class AudioMixer implements NativeObject {
     if (hadDevice && this.#serial !== null && runningOrNull() !== null) this.#settleDevices();
   }
 
+  /** @internal */
   receive(kind: number, _time: Date, _reader: Reader): void {
     if (kind !== records.SC_RECORD_AUDIO_MIXER_DEVICE_LOST || this.#serial === null) return;
     // The one that failed may have been replaced meanwhile.
@@ -327,15 +353,19 @@ export class AudioMixer implements NativeObject {
     if (lost !== 0) this.#settleDevices();
   }
 
+  /** @internal */
   engineStopping(): void {
     // Its sound goes on until the calls have ended.
   }
 
+  /** @internal */
   engineStopped(): void {
     if (this.#serial === null) return;
     release(this.#serial, this);
     this.#serial = null;
+    this.endings.end();
     this.#connections.clear();
+    this.#members.clear();
   }
 }
 

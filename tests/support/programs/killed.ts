@@ -33,7 +33,7 @@ let mixer: AudioMixer | null = new AudioMixer(null, null, { sampleRate: 8000 });
 
 async function killOne(slot: number): Promise<Record<string, number>> {
   const first = firstPort + 50 + slot * 4;
-  const victim = startProgram("victim", [first, first + 3], { runtime: runtime as RuntimeName });
+  const victim = startProgram("callee_with_sound", [first, first + 3], { runtime: runtime as RuntimeName });
   const { match } = await victim.line(/^port (\d+)$/, 30_000);
   const path = new SoundPath(mixer!);
   const call = callPort(Number(match[1]), path.sdp);
