@@ -1,8 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-import { createSocket } from "node:dgram";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { assert, assertEquals, assertGreater, assertLess, assertThrows } from "@std/assert";
 import { deadline, delay } from "@std/async";
@@ -12,53 +8,38 @@ import {
   Engine,
   NotificationCenter,
   PJSIPError,
-  RecordingWaveFile,
   RTPTransport,
   SDPMediaStream,
   SDPSession,
   SIPCoreError,
   SIPCoreInvalidStateError,
-  WaveFile,
 } from "../mod.ts";
-import { correlate } from "../scripts/correlation.ts";
-import { makeSound } from "../scripts/make-sounds.ts";
-import { readWav, writeWav } from "../scripts/wav.ts";
 import { AudioPair, openTransport } from "./support/audio_pair.ts";
 import { startEngine, stopEngine } from "./support/engine_fixture.ts";
+import { RTPPeer } from "./support/rtp_peer.ts";
 import { until } from "./support/until.ts";
 
 /** Not the default's, where other programs may be. */
 const rtpPortRange = [41300, 41699] as const;
 
 describe("AudioTransport", () => {
-  const sound = makeSound("callee", { seconds: 2 });
-  let folder = "";
-  const file = (name: string): string => join(folder, name);
-
-  before(async () => {
-    folder = await mkdtemp(join(tmpdir(), "sipcore-audio-"));
-    await writeWav(file("sound.wav"), sound);
-    await startEngine({ rtpPortRange });
-  });
-
-  after(async () => {
-    await stopEngine();
-    await rm(folder, { recursive: true });
-  });
+  before(() => startEngine({ rtpPortRange }));
+  after(stopEngine);
 
   it("AudioTransport hears a peer that sends before it starts", async () => {
     using mixer = new AudioMixer(null, null);
-    using peer = await silentPeer();
+    using peer = await RTPPeer.open();
     // Whoever answers sends at once, and his packets wait in the socket: the reader must get past them each time.
     for (let round = 1; round <= 200; round++) {
       using transport = openTransport();
       const audio = new AudioTransport(mixer, transport, { codecs: ["PCMU"] });
       const offer = new SDPSession("127.0.0.1", { media: [audio.getLocalMedia(true)] });
-      for (let number = 1; number <= 3; number++) await peer.send(number, transport.localRtpPort!);
+      peer.target = transport.localRtpPort!;
+      for (let number = 1; number <= 3; number++) await peer.send();
       audio.start(offer, peer.answer(offer));
       for (let number = 4; audio.statistics!.rx.packets < 6; number++) {
         assertLess(number, 1000, `nothing is heard in round ${round}`);
-        await peer.send(number, transport.localRtpPort!);
+        await peer.send();
         await delay(1);
       }
       audio.stop();
@@ -192,7 +173,7 @@ describe("AudioTransport", () => {
   it("AudioTransport tells once that it got no RTP when none came, and again at each interval", async () => {
     using mixer = new AudioMixer(null, null);
     using transport = openTransport();
-    using peer = await silentPeer();
+    using peer = await RTPPeer.open();
     const audio = new AudioTransport(mixer, transport, { codecs: ["PCMU"] });
     const offer = new SDPSession("127.0.0.1", { media: [audio.getLocalMedia(true)] });
     const notes = audio.notifications("RTPAudioTransportDidNotGetRTP");
@@ -220,7 +201,7 @@ describe("AudioTransport", () => {
 
   it("AudioTransport checks nothing with noMediaTimeout 0, and once with mediaCheckInterval 0", async () => {
     using mixer = new AudioMixer(null, null);
-    using peer = await silentPeer();
+    using peer = await RTPPeer.open();
     const told: string[] = [];
     using _observer = new NotificationCenter().addObserver(({ sender }) => {
       told.push(started.get(sender)!);
@@ -289,7 +270,7 @@ describe("AudioTransport", () => {
   it("AudioTransport.enableSilenceDetection sends nothing while nothing is said", async () => {
     using mixer = new AudioMixer(null, null);
     using transport = openTransport();
-    using peer = await silentPeer();
+    using peer = await RTPPeer.open();
     const quiet = new AudioTransport(mixer, transport, { codecs: ["PCMU"], enableSilenceDetection: true });
     const offer = new SDPSession("127.0.0.1", { media: [quiet.getLocalMedia(true)] });
     quiet.start(offer, peer.answer(offer));
@@ -315,32 +296,3 @@ describe("AudioTransport", () => {
     await startEngine({ rtpPortRange });
   });
 });
-
-interface SilentPeer extends Disposable {
-  answer(offer: SDPSession): SDPSession;
-  /** Sends one packet of PCMU, after all. */
-  send(number: number, port: number): Promise<void>;
-}
-
-/** Takes RTP and sends none by itself. */
-async function silentPeer(): Promise<SilentPeer> {
-  const socket = createSocket("udp4");
-  await new Promise<void>((bound) => socket.bind(0, "127.0.0.1", bound));
-  return {
-    answer: (offer) => {
-      const media = SDPMediaStream.from(offer.media[0]!);
-      media.port = socket.address().port;
-      return new SDPSession("127.0.0.1", { media: [media] });
-    },
-    send: (number, port) => {
-      const packet = new Uint8Array(172).fill(0xff);
-      const view = new DataView(packet.buffer);
-      view.setUint16(0, 0x8000);
-      view.setUint16(2, number);
-      view.setUint32(4, number * 160);
-      view.setUint32(8, 0x5ead);
-      return new Promise((sent) => socket.send(packet, port, "127.0.0.1", () => sent()));
-    },
-    [Symbol.dispose]: () => void socket.close(),
-  };
-}

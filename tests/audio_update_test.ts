@@ -27,7 +27,7 @@ import { until } from "./support/until.ts";
 const codecs = ["PCMU", "opus", "G722"];
 
 describe("AudioTransport.update()", () => {
-  const sound = makeSound("callee", { seconds: 6 });
+  const sound = makeSound("callee", { seconds: 4.5 });
   let folder = "";
 
   before(async () => {
@@ -96,7 +96,7 @@ describe("AudioTransport.update()", () => {
       pair.update({ payloadType });
       assert(pair.right.statistics!.rx.packets >= packets, "the statistics have begun anew");
     };
-    await talk(pair, "codecs", [[2, () => change("99")], [4, () => change("9")], [5, note]]);
+    await talk(pair, "codecs", [[1.5, () => change("99")], [3, () => change("9")], [4, note]]);
     assertEquals(facts, [
       ["PCMU", "PCMU", 8000, 1, 2, 2],
       ["opus", "opus", 48000, 1, 2, 2],
@@ -111,7 +111,7 @@ describe("AudioTransport.update()", () => {
     // All that went has come, through three streams.
     const [sent, received] = [pair.left.statistics!.tx, pair.right.statistics!.rx];
     assertLess(Math.abs(sent.packets - received.packets - received.packetsLost), 8);
-    assertGreater(received.packets, 250);
+    assertGreater(received.packets, 180);
     assertLess(received.packetsLost, 8);
   });
 
@@ -127,14 +127,14 @@ describe("AudioTransport.update()", () => {
       pair.update({ direction });
       directions.push([pair.left.direction, pair.right.direction]);
     };
-    const halves = await talk(pair, "hold", [[2, () => change("inactive")], [4, () => change("sendrecv")]]);
+    const halves = await talk(pair, "hold", [[1.5, () => change("inactive")], [3, () => change("sendrecv")]]);
     assertEquals(directions, [["inactive", "inactive"], ["sendrecv", "sendrecv"]]);
     const loudness = halves.map((samples) =>
       Math.sqrt(samples.reduce((sum, s) => sum + s * s, 0) / samples.length)
     );
-    assertGreater(Math.max(...loudness.slice(1, 4)), 500);
-    assertLess(Math.max(...loudness.slice(5, 8)), 20);
-    assertGreater(Math.max(...loudness.slice(9, 11)), 500);
+    assertGreater(Math.max(...loudness.slice(1, 3)), 500);
+    assertLess(Math.max(...loudness.slice(4, 6)), 20);
+    assertGreater(Math.max(...loudness.slice(7, 9)), 500);
     // Where nothing is to come nothing is missed.
     assertEquals(alarms.pending, 0);
     const heard = await readWav(join(folder, "hold.wav"));
@@ -142,8 +142,8 @@ describe("AudioTransport.update()", () => {
       const samples = sound.samples.slice(from * sound.sampleRate, to * sound.sampleRate);
       return correlate({ ...sound, samples }, heard).median;
     };
-    assertGreater(part(0, 1.5), 0.9);
-    assertGreater(part(4.5, 6), 0.9);
+    assertGreater(part(0, 1.3), 0.9);
+    assertGreater(part(3.4, 4.5), 0.9);
   });
 
   it("AudioTransport.update() sends to another address, from the same source on", async () => {

@@ -3,23 +3,13 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import {
-  assert,
-  assertEquals,
-  assertGreater,
-  assertInstanceOf,
-  assertLess,
-  assertMatch,
-  assertThrows,
-} from "@std/assert";
+import { assert, assertEquals, assertGreater, assertLess, assertMatch, assertThrows } from "@std/assert";
 import { deadline } from "@std/async";
 import {
   AudioMixer,
   type AudioTransport,
   Engine,
   type ICEResult,
-  type ICEState,
-  NotificationCenter,
   RecordingWaveFile,
   RTPTransport,
   type RTPTransportOptions,
@@ -31,13 +21,12 @@ import {
 import { correlate } from "../scripts/correlation.ts";
 import { makeSound } from "../scripts/make-sounds.ts";
 import { readWav, writeWav } from "../scripts/wav.ts";
-import { openTransport } from "./support/audio_pair.ts";
 import { Coturn, skipWithoutCoturn } from "./support/coturn.ts";
 import { startEngine, stopEngine } from "./support/engine_fixture.ts";
 import { ICEPair, ICESide } from "./support/ice_pair.ts";
 import { ownAddress } from "./support/own_address.ts";
 import { StunServer } from "./support/stun_server.ts";
-import { until } from "./support/until.ts";
+import { Together } from "./support/together.ts";
 
 /** Not the default's, where other programs may be. */
 const rtpPortRange = [41700, 41999] as const;
@@ -48,18 +37,23 @@ const host: RTPTransportOptions = { useIce: true, localRtpAddress: address };
 describe("ICE", () => {
   const sound = makeSound("callee", { seconds: 2 });
   let folder = "";
+  let coturn: Coturn | undefined;
   const file = (name: string): string => join(folder, name);
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "sipcore-ice-"));
     await writeWav(file("sound.wav"), sound);
     await startEngine({ rtpPortRange });
+    if (!skipWithoutCoturn) coturn = await Coturn.start();
   });
 
   after(async () => {
+    await coturn?.[Symbol.asyncDispose]();
     await stopEngine();
     await rm(folder, { recursive: true });
   });
+
+  const together = new Together();
 
   /** How like the sound is what goes from one to the other. */
   async function likeness(from: AudioTransport, to: AudioTransport, name: string): Promise<number> {
@@ -97,7 +91,7 @@ describe("ICE", () => {
         [{ iceRelayOnly: true }, TypeError, "iceRelayOnly needs iceTurn"],
       ] as const
     ) {
-      const make = () => new RTPTransport({ useIce: true, ...options } as RTPTransportOptions);
+      const make = () => new RTPTransport({ useIce: true, ...(options as object) });
       assertThrows(make, type, name);
     }
   });
@@ -119,7 +113,7 @@ describe("ICE", () => {
     }
   });
 
-  it("ICE finds the way between host candidates, carries sound and tells how", async () => {
+  together.it("ICE finds the way between host candidates, carries sound and tells how", async () => {
     using mixer = new AudioMixer(null, null);
     using pair = await ICEPair.open(mixer, host);
     const { left, right } = pair;
@@ -179,7 +173,7 @@ describe("ICE", () => {
     assertGreater(heard.rx.packets, 50);
   });
 
-  it("ICE offers what the STUN server has seen, and offers it first", async () => {
+  together.it("ICE offers what the STUN server has seen, and offers it first", async () => {
     // A NAT that nothing gets through: the host candidates are left.
     await using server = await StunServer.open((server, arrival) =>
       server.answer(arrival, { address: "127.0.0.77", port: arrival.from.port })
@@ -213,7 +207,7 @@ describe("ICE", () => {
     ]);
   });
 
-  it("ICE finds its servers by name, and says so when there is none", async () => {
+  together.it("ICE finds its servers by name, and says so when there is none", async () => {
     await using server = await StunServer.open((server, arrival) =>
       server.answer(arrival, { address: "127.0.0.77", port: arrival.from.port })
     );
@@ -225,7 +219,7 @@ describe("ICE", () => {
     assertMatch((bad.data as { reason: string }).reason, /nowhere\.invalid/);
   });
 
-  it("ICE takes its own way where the peer has none, and nothing else changes", async () => {
+  together.it("ICE takes its own way where the peer has none, and nothing else changes", async () => {
     using mixer = new AudioMixer(null, null);
     for (const [leftOptions, rightOptions] of [[host, {}], [{}, host]] as const) {
       using pair = await ICEPair.open(mixer, { localRtpAddress: address, ...leftOptions }, {
@@ -246,7 +240,7 @@ describe("ICE", () => {
     }
   });
 
-  it("ICE over IPv6", { skip: ownAddress("IPv6") ? false : "no IPv6 address but loopback" }, async () => {
+  together.it("ICE over IPv6", async () => {
     using mixer = new AudioMixer(null, null);
     for (const localRtpAddress of ["::1", ownAddress("IPv6")!]) {
       using pair = await ICEPair.open(mixer, { useIce: true, localRtpAddress });
@@ -257,9 +251,9 @@ describe("ICE", () => {
       assertEquals(pair.left.transport.remoteRtpAddressIce, localRtpAddress);
       assertGreater(await likeness(pair.left.audio!, pair.right.audio!, "ipv6"), 0.9);
     }
-  });
+  }, { skip: ownAddress("IPv6") ? false : "no IPv6 address but loopback" });
 
-  it("ICE serves another call after setInit()", async () => {
+  together.it("ICE serves another call after setInit()", async () => {
     using mixer = new AudioMixer(null, null);
     using pair = await ICEPair.open(mixer, host);
     const { left, right } = pair;
@@ -279,132 +273,129 @@ describe("ICE", () => {
     assertEquals(passwords.size, 5);
   });
 
-  it("ICE tells in time that nothing works: a silent STUN server, a peer that cannot be reached", async () => {
-    await using silent = await StunServer.open(() => {});
-    using mixer = new AudioMixer(null, null);
-    const start = performance.now();
-    const seconds = () => (performance.now() - start) / 1000;
-    using asking = new ICESide({ useIce: true, iceStunAddress: "127.0.0.1", iceStunPort: silent.port });
-    const failing = asking.init();
-    assertEquals(asking.transport.state, "WAIT_STUN");
-    assertEquals([asking.transport.localRtpAddress, asking.transport.localRtpPort], [null, null]);
-    asking.transport.setInit();
-    for (const use of [() => asking.transport.setLocal(new SDPSession("127.0.0.1"), 0)]) {
-      assertEquals(assertThrows(use, SIPCoreInvalidStateError).state, "WAIT_STUN");
-    }
-
-    using pair = await ICEPair.open(mixer, host);
-    // Nobody listens there.
-    pair.start((sdp) => {
-      const moved = SDPSession.from(sdp);
-      const media = moved.media[0]!;
-      const nobody = (text: string) =>
-        text.replace(/ (\d+) typ/, (_, port) => ` ${Number(port) % 2 + 2} typ`);
-      for (const attribute of media.attributes) {
-        if (attribute.name === "candidate") attribute.value = nobody(attribute.value);
-      }
-      media.attributes.splice(media.attributes.findIndex(({ name }) => name === "rtcp"), 1);
-      media.attributes.push(new SDPAttribute("rtcp", "3"));
-      media.port = 2;
-      return moved;
-    });
-    const outcome = await pair.left.negotiated();
-    assertEquals(outcome.name, "RTPTransportICENegotiationDidFail");
-    assertMatch((outcome.data as { reason: string }).reason, /No way to the peer/);
-    assertEquals(pair.left.short.slice(-2), ["FAILED", "ICENegotiationDidFail"]);
-    assertEquals([pair.left.transport.iceActive, pair.left.transport.state], [false, "ESTABLISHED"]);
-    assertLess(seconds(), 15);
-
-    const { name, data } = await failing;
-    assertEquals([name, asking.transport.state], ["RTPTransportDidFail", "STUN_FAILED"]);
-    assertMatch((data as { reason: string }).reason, /STUN server 127\.0\.0\.1 at port \d+: .*timed out/);
-    assertEquals(asking.short, ["GATHERING", "FAILED", "DidFail"]);
-    assertLess(seconds(), 15);
-    assertThrows(() => asking.transport.setInit(), SIPCoreInvalidStateError, "STUN_FAILED");
-    assertEquals(asking.transport.localRtpPort, null);
-  });
-
-  describe("with a TURN server", { skip: skipWithoutCoturn }, () => {
-    let coturn: Coturn;
-    before(async () => void (coturn = await Coturn.start()));
-    after(() => coturn[Symbol.asyncDispose]());
-
-    const turn = (more: object = {}): RTPTransportOptions => ({
-      useIce: true,
-      iceTurn: {
-        address: "127.0.0.1",
-        port: coturn.port,
-        username: "alice",
-        password: "alicepw",
-        ...more,
-      },
-    });
-
-    for (const transport of ["udp", "tcp"] as const) {
-      it(`ICE goes through a TURN relay alone, reached by ${transport}`, async () => {
-        using mixer = new AudioMixer(null, null);
-        using pair = await ICEPair.open(mixer, { ...turn({ transport }), iceRelayOnly: true });
-        pair.start();
-        const { left, right } = pair;
-        for (const { sdp } of [left, right]) {
-          const candidates = sdp!.media[0]!.attributes.getAll("candidate");
-          assertEquals(candidates.map((one) => / typ (\S+)/.exec(one)?.[1]), ["relay", "relay"]);
-        }
-        const { name, data } = await left.negotiated();
-        if (name !== "RTPTransportICENegotiationDidSucceed") throw coturn.failure("lets nothing through");
-        await right.negotiated();
-        const { localCandidates, chosenRemoteCandidates } = data as ICEResult;
-        assertEquals(localCandidates.map(({ type }) => type), ["relay", "relay"]);
-        assertEquals(chosenRemoteCandidates.rtp?.port, right.transport.localRtpPort);
-        assertEquals(chosen(left.transport).slice(2), ["relay", "relay"]);
-        assertGreater(await likeness(left.audio!, right.audio!, `relay-${transport}`), 0.9);
-      });
-    }
-
-    it("ICE has candidates of all kinds, and takes the nearest", async () => {
+  together.it(
+    "ICE tells in time that nothing works: a silent STUN server, a peer that cannot be reached",
+    async () => {
+      await using silent = await StunServer.open(() => {});
       using mixer = new AudioMixer(null, null);
-      using pair = await ICEPair.open(mixer, {
-        ...turn(),
-        iceStunAddress: "127.0.0.1",
-        iceStunPort: coturn.port,
-      });
-      // The STUN server sees the host candidates themselves.
-      pair.start();
-      const { name, data } = await pair.left.negotiated();
-      assertEquals(name, "RTPTransportICENegotiationDidSucceed");
-      assertEquals((data as ICEResult).localCandidates.map(({ type }) => type).sort(), [
-        "host",
-        "host",
-        "relay",
-        "relay",
-      ]);
-      assertEquals(chosen(pair.left.transport).slice(2), ["host", "host"]);
-    });
-
-    it("ICE says that a TURN server refuses, or is none", async () => {
-      await using silent = await StunServer.open((server, arrival) =>
-        server.answer(arrival, arrival.from, {
-          type: 0x0113,
-          attributes: [[0x0009, Uint8Array.of(0, 0, 5, 0)]],
-        })
-      );
-      const outcomes = await Promise.all([
-        [turn({ password: "wrong" }), /TURN server 127\.0\.0\.1 at port \d+: Unauthorized/],
-        [turn({ username: "nobody" }), /Unauthorized/],
-        [turn({ username: "" }), /TURN server/],
-        [turn({ port: silent.port }), /TURN server/],
-        [turn({ port: 9, transport: "tcp" }), /TURN server .*refused/i],
-      ].map(async ([options, reason]) => {
-        using side = new ICESide(options as RTPTransportOptions);
-        const { name, data } = await side.init();
-        return [name, side.transport.state, side.short.at(-2), (data as { reason: string }).reason, reason];
-      }));
-      for (const [name, state, ice, told, reason] of outcomes) {
-        assertEquals([name, state, ice], ["RTPTransportDidFail", "STUN_FAILED", "FAILED"]);
-        assertMatch(told as string, reason as RegExp);
+      const start = performance.now();
+      const seconds = () => (performance.now() - start) / 1000;
+      using asking = new ICESide({ useIce: true, iceStunAddress: "127.0.0.1", iceStunPort: silent.port });
+      const failing = asking.init();
+      assertEquals(asking.transport.state, "WAIT_STUN");
+      assertEquals([asking.transport.localRtpAddress, asking.transport.localRtpPort], [null, null]);
+      asking.transport.setInit();
+      for (const use of [() => asking.transport.setLocal(new SDPSession("127.0.0.1"), 0)]) {
+        assertEquals(assertThrows(use, SIPCoreInvalidStateError).state, "WAIT_STUN");
       }
-    });
+
+      using pair = await ICEPair.open(mixer, host);
+      // Nobody listens there.
+      pair.start((sdp) => {
+        const moved = SDPSession.from(sdp);
+        const media = moved.media[0]!;
+        const nobody = (text: string) =>
+          text.replace(/ (\d+) typ/, (_, port) => ` ${Number(port) % 2 + 2} typ`);
+        for (const attribute of media.attributes) {
+          if (attribute.name === "candidate") attribute.value = nobody(attribute.value);
+        }
+        media.attributes.splice(media.attributes.findIndex(({ name }) => name === "rtcp"), 1);
+        media.attributes.push(new SDPAttribute("rtcp", "3"));
+        media.port = 2;
+        return moved;
+      });
+      const outcome = await pair.left.negotiated();
+      assertEquals(outcome.name, "RTPTransportICENegotiationDidFail");
+      assertMatch((outcome.data as { reason: string }).reason, /No way to the peer/);
+      assertEquals(pair.left.short.slice(-2), ["FAILED", "ICENegotiationDidFail"]);
+      assertEquals([pair.left.transport.iceActive, pair.left.transport.state], [false, "ESTABLISHED"]);
+      assertLess(seconds(), 15);
+
+      const { name, data } = await failing;
+      assertEquals([name, asking.transport.state], ["RTPTransportDidFail", "STUN_FAILED"]);
+      assertMatch((data as { reason: string }).reason, /STUN server 127\.0\.0\.1 at port \d+: .*timed out/);
+      assertEquals(asking.short, ["GATHERING", "FAILED", "DidFail"]);
+      assertLess(seconds(), 15);
+      assertThrows(() => asking.transport.setInit(), SIPCoreInvalidStateError, "STUN_FAILED");
+      assertEquals(asking.transport.localRtpPort, null);
+    },
+  );
+
+  const turn = (more: object = {}): RTPTransportOptions => ({
+    useIce: true,
+    iceTurn: {
+      address: "127.0.0.1",
+      port: coturn!.port,
+      username: "alice",
+      password: "alicepw",
+      ...more,
+    },
   });
+
+  for (const transport of ["udp", "tcp"] as const) {
+    together.it(`ICE goes through a TURN relay alone, reached by ${transport}`, async () => {
+      using mixer = new AudioMixer(null, null);
+      using pair = await ICEPair.open(mixer, { ...turn({ transport }), iceRelayOnly: true });
+      pair.start();
+      const { left, right } = pair;
+      for (const { sdp } of [left, right]) {
+        const candidates = sdp!.media[0]!.attributes.getAll("candidate");
+        assertEquals(candidates.map((one) => / typ (\S+)/.exec(one)?.[1]), ["relay", "relay"]);
+      }
+      const { name, data } = await left.negotiated();
+      if (name !== "RTPTransportICENegotiationDidSucceed") throw coturn!.failure("lets nothing through");
+      await right.negotiated();
+      const { localCandidates, chosenRemoteCandidates } = data as ICEResult;
+      assertEquals(localCandidates.map(({ type }) => type), ["relay", "relay"]);
+      assertEquals(chosenRemoteCandidates.rtp?.port, right.transport.localRtpPort);
+      assertEquals(chosen(left.transport).slice(2), ["relay", "relay"]);
+      assertGreater(await likeness(left.audio!, right.audio!, `relay-${transport}`), 0.9);
+    }, { skip: skipWithoutCoturn });
+  }
+
+  together.it("ICE has candidates of all kinds, and takes the nearest", async () => {
+    using mixer = new AudioMixer(null, null);
+    using pair = await ICEPair.open(mixer, {
+      ...turn(),
+      iceStunAddress: "127.0.0.1",
+      iceStunPort: coturn!.port,
+    });
+    // The STUN server sees the host candidates themselves.
+    pair.start();
+    const { name, data } = await pair.left.negotiated();
+    assertEquals(name, "RTPTransportICENegotiationDidSucceed");
+    assertEquals((data as ICEResult).localCandidates.map(({ type }) => type).sort(), [
+      "host",
+      "host",
+      "relay",
+      "relay",
+    ]);
+    assertEquals(chosen(pair.left.transport).slice(2), ["host", "host"]);
+  }, { skip: skipWithoutCoturn });
+
+  together.it("ICE says that a TURN server refuses, or is none", async () => {
+    await using silent = await StunServer.open((server, arrival) =>
+      server.answer(arrival, arrival.from, {
+        type: 0x0113,
+        attributes: [[0x0009, Uint8Array.of(0, 0, 5, 0)]],
+      })
+    );
+    const outcomes = await Promise.all([
+      [turn({ password: "wrong" }), /TURN server 127\.0\.0\.1 at port \d+: Unauthorized/],
+      [turn({ username: "nobody" }), /Unauthorized/],
+      [turn({ username: "" }), /TURN server/],
+      [turn({ port: silent.port }), /TURN server/],
+      [turn({ port: 9, transport: "tcp" }), /TURN server .*refused/i],
+    ].map(async ([options, reason]) => {
+      using side = new ICESide(options as RTPTransportOptions);
+      const { name, data } = await side.init();
+      return [name, side.transport.state, side.short.at(-2), (data as { reason: string }).reason, reason];
+    }));
+    for (const [name, state, ice, told, reason] of outcomes) {
+      assertEquals([name, state, ice], ["RTPTransportDidFail", "STUN_FAILED", "FAILED"]);
+      assertMatch(told as string, reason as RegExp);
+    }
+  }, { skip: skipWithoutCoturn });
 });
 
 function chosen(transport: RTPTransport): unknown[] {

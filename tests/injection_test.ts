@@ -192,6 +192,7 @@ const withoutText: Readonly<Record<string, string>> = {
   PJSIPTLSError: "says what it is told",
   PublicationError: "says what it is told",
   PublicationETagError: "says what it is told",
+  PCMPort: "names of marks stay in the program",
   Registration: "takes values that are checked themselves",
   Referral: "takes values that are checked themselves",
   resolve: "takes a URI",

@@ -3,7 +3,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, describe, it } from "node:test";
+import { after, before, describe } from "node:test";
 import { assertEquals, assertGreater, assertLess } from "@std/assert";
 import { delay } from "@std/async";
 import {
@@ -21,6 +21,7 @@ import { AudioPair, openTransport } from "./support/audio_pair.ts";
 import { startEngine, stopEngine } from "./support/engine_fixture.ts";
 import { ICEPair } from "./support/ice_pair.ts";
 import { rtpPacket, RtpSender } from "./support/rtp_sender.ts";
+import { Together } from "./support/together.ts";
 import { until } from "./support/until.ts";
 
 const rtpPortRange = [42000, 42199] as const;
@@ -37,7 +38,7 @@ function rtcp(type: number, ssrc: number): Uint8Array {
 }
 
 describe("RTPTransport and strangers", () => {
-  const sound = makeSound("callee", { seconds: 3 });
+  const sound = makeSound("callee", { seconds: 2 });
   let folder = "";
   const file = (name: string): string => join(folder, name);
 
@@ -46,6 +47,8 @@ describe("RTPTransport and strangers", () => {
     await writeWav(file("sound.wav"), sound);
     await startEngine({ rtpPortRange });
   });
+
+  const together = new Together();
 
   after(async () => {
     await stopEngine();
@@ -79,9 +82,10 @@ describe("RTPTransport and strangers", () => {
   const heard = (audio: AudioTransport, count: number) =>
     until(() => packets(audio) >= count, `${count} packets`).then(() => assertEquals(packets(audio), count));
 
-  it("RTPTransport does not mix in what a stranger sends, nor follow him", async () => {
+  together.it("RTPTransport does not mix in what a stranger sends, nor follow him", async () => {
     using mixer = new AudioMixer(null, null);
     using plain = new AudioPair(mixer).start();
+    mixer.connectSlots(plain.right, plain.right);
     using ice = await ICEPair.open(mixer, { useIce: true });
     ice.start();
     await Promise.all([ice.left.negotiated(), ice.right.negotiated()]);
@@ -118,35 +122,38 @@ describe("RTPTransport and strangers", () => {
     ));
   });
 
-  it("RTPTransport follows a peer behind a NAT, from the third packet on, and then nobody else", async () => {
-    using mixer = new AudioMixer(null, null);
-    using peer = await RtpSender.open(0x111);
-    using stranger = await RtpSender.open(0x222);
-    // An address of a private network, as such a peer gives it.
-    using stream = listen(mixer, 4000, "127.200.200.200");
-    const { audio, port } = stream;
-    assertEquals([audio.transport.remoteRtpAddressReceived, audio.transport.remoteRtpPortReceived], [
-      null,
-      null,
-    ]);
-    await peer.sendRtp(2, port);
-    // Not in a row: neither comes to three.
-    await stranger.sendRtp(1, port);
-    await peer.sendRtp(2, port);
-    await stranger.send(Uint8Array.of(0x80, 0), port);
-    assertEquals(packets(audio), 0);
-    await peer.sendRtp(2, port);
-    await heard(audio, 2);
-    assertEquals(audio.transport.remoteRtpPortReceived, peer.port);
-    await stranger.sendRtp(50, port);
-    await peer.sendRtp(1, port);
-    await heard(audio, 3);
-    // What we send goes to the peer from now on, RTCP to the next port.
-    await until(() => peer.received > 5, "RTP comes to the peer");
-    assertEquals([stranger.received, audio.transport.remoteRtpPortReceived], [0, peer.port]);
-  });
+  together.it(
+    "RTPTransport follows a peer behind a NAT, from the third packet on, and then nobody else",
+    async () => {
+      using mixer = new AudioMixer(null, null);
+      using peer = await RtpSender.open(0x111);
+      using stranger = await RtpSender.open(0x222);
+      // An address of a private network, as such a peer gives it.
+      using stream = listen(mixer, 4000, "127.200.200.200");
+      const { audio, port } = stream;
+      assertEquals([audio.transport.remoteRtpAddressReceived, audio.transport.remoteRtpPortReceived], [
+        null,
+        null,
+      ]);
+      await peer.sendRtp(2, port);
+      // Not in a row: neither comes to three.
+      await stranger.sendRtp(1, port);
+      await peer.sendRtp(2, port);
+      await stranger.send(Uint8Array.of(0x80, 0), port);
+      assertEquals(packets(audio), 0);
+      await peer.sendRtp(2, port);
+      await heard(audio, 2);
+      assertEquals(audio.transport.remoteRtpPortReceived, peer.port);
+      await stranger.sendRtp(50, port);
+      await peer.sendRtp(1, port);
+      await heard(audio, 3);
+      // What we send goes to the peer from now on, RTCP to the next port.
+      await until(() => peer.received > 5, "RTP comes to the peer");
+      assertEquals([stranger.received, audio.transport.remoteRtpPortReceived], [0, peer.port]);
+    },
+  );
 
-  it("RTPTransport gives way to the address of the description at any time", async () => {
+  together.it("RTPTransport gives way to the address of the description at any time", async () => {
     using mixer = new AudioMixer(null, null);
     using peer = await RtpSender.open(0x111);
     using stranger = await RtpSender.open(0x222);
@@ -166,29 +173,32 @@ describe("RTPTransport and strangers", () => {
     assertLess(stranger.received - before, 3);
   });
 
-  it("RTPTransport lets a stream go on from another address once it was silent, and no other stream", async () => {
-    using mixer = new AudioMixer(null, null);
-    using peer = await RtpSender.open(0x111);
-    using moved = await RtpSender.open(0x111);
-    using stranger = await RtpSender.open(0x222);
-    using stream = listen(mixer, peer.port);
-    const { audio, port } = stream;
-    await peer.sendRtp(3, port);
-    await heard(audio, 3);
-    moved.sequence = peer.sequence;
-    await moved.sendRtp(5, port);
-    await stranger.sendRtp(5, port);
-    assertEquals(packets(audio), 3);
-    await delay(3100);
-    await stranger.sendRtp(5, port);
-    await moved.sendRtp(2, port);
-    await heard(audio, 5);
-    assertEquals(audio.transport.remoteRtpPortReceived, moved.port);
-    await peer.sendRtp(1, port);
-    await heard(audio, 6);
-  });
+  together.it(
+    "RTPTransport lets a stream go on from another address once it was silent, and no other stream",
+    async () => {
+      using mixer = new AudioMixer(null, null);
+      using peer = await RtpSender.open(0x111);
+      using moved = await RtpSender.open(0x111);
+      using stranger = await RtpSender.open(0x222);
+      using stream = listen(mixer, peer.port);
+      const { audio, port } = stream;
+      await peer.sendRtp(3, port);
+      await heard(audio, 3);
+      moved.sequence = peer.sequence;
+      await moved.sendRtp(5, port);
+      await stranger.sendRtp(5, port);
+      assertEquals(packets(audio), 3);
+      await delay(3100);
+      await stranger.sendRtp(5, port);
+      await moved.sendRtp(2, port);
+      await heard(audio, 5);
+      assertEquals(audio.transport.remoteRtpPortReceived, moved.port);
+      await peer.sendRtp(1, port);
+      await heard(audio, 6);
+    },
+  );
 
-  it("RTPTransport counts nothing that is no RTP", async () => {
+  together.it("RTPTransport counts nothing that is no RTP", async () => {
     using mixer = new AudioMixer(null, null);
     using peer = await RtpSender.open(0x111);
     using stream = listen(mixer, peer.port);

@@ -212,6 +212,12 @@ bool sc_is_address(const char *text, size_t size);
 pj_status_t sc_sdp_parse(pj_pool_t *pool, const pj_str_t *text, pjmedia_sdp_session **sdp);
 /* True for SDP that pjmedia 2.17 survives (see sdp_guard.c). */
 bool sc_sdp_is_safe(const char *text, size_t size);
+/* A copy, ended by a NUL, in which i= lines are attributes (see sdp_info.c); without a pointer when there is no memory. */
+pj_str_t sc_sdp_hide_info(pj_pool_t *pool, const pj_str_t *text);
+/* Makes i= lines of them again, in what pjmedia has printed; its new size, which is never larger. */
+size_t sc_sdp_reveal_info(char *text, size_t size);
+/* From now on telephone-event alone is no agreement (see sdp_match.c). */
+pj_status_t sc_sdp_match_init(void);
 /* Prints SDP into the pool; empty when there is none. */
 pj_str_t sc_sdp_print(pj_pool_t *pool, const pjmedia_sdp_session *sdp);
 
@@ -385,6 +391,8 @@ pj_status_t sc_invitation_init(void);
 void sc_invitation_on_invite(pjsip_rx_data *rdata);
 /* The door has refused the session description of a request, which may have been meant for a call. */
 void sc_invitation_on_refused_sdp(pjsip_rx_data *rdata);
+/* Whether the response waits for what the program answers to the offer in it. */
+bool sc_invitation_hold_offer(pjsip_rx_data *rdata);
 /* While the engine ends: no record of it any more. */
 void sc_invitation_abandon(void *object);
 /* The watching end, of SC_KIND_SUBSCRIPTION and SC_KIND_REFERRAL; the blocks are those of subscription.h and referral.h. */

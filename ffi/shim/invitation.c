@@ -18,6 +18,8 @@ static void destroy(sc_object *object)
         pjsip_dlg_dec_lock(dlg);
     }
     sc_call_forget_sdp(self);
+    sc_call_drop_held_offer(self);
+    sc_call_drop_waiting(self);
     sc_listener_release(self->listener);
 }
 
@@ -149,6 +151,7 @@ static void tell_state(sc_call *self, pjsip_event *event)
     sc_record_str(&record, &inv->dlg->local.info->tag);
     sc_record_str(&record, &inv->dlg->remote.info->tag);
     sc_record_u8(&record, (uint8_t)sc_call_record_event(&record, event));
+    sc_record_u8(&record, 0);
     sc_record_push(&record, false);
 }
 
@@ -158,6 +161,16 @@ static void forget_invite(pjsip_inv_session *inv)
     if (inv->invite_req)
         pjsip_tx_data_dec_ref(inv->invite_req);
     inv->invite_req = NULL;
+}
+
+static pj_uint32_t hash_of(const pjsip_rx_data *rdata)
+{
+    return pj_hash_calc(0, rdata->msg_info.msg_buf, (unsigned)rdata->msg_info.len);
+}
+
+void sc_call_note_provisional(sc_call *self, const pjsip_rx_data *rdata)
+{
+    self->provisional[self->provisional_count++ % PJ_ARRAY_SIZE(self->provisional)] = hash_of(rdata);
 }
 
 /*
@@ -178,11 +191,11 @@ static bool says_nothing_new(sc_call *self, const pjsip_event *event)
         return false;
     if (rdata->msg_info.msg->line.status.code == PJSIP_SC_TRYING)
         return true;
-    hash = pj_hash_calc(0, rdata->msg_info.msg_buf, (unsigned)rdata->msg_info.len);
+    hash = hash_of(rdata);
     for (i = 0; i < PJ_ARRAY_SIZE(self->provisional) && i < self->provisional_count; i++)
         if (self->provisional[i] == hash)
             return true;
-    self->provisional[self->provisional_count++ % PJ_ARRAY_SIZE(self->provisional)] = hash;
+    sc_call_note_provisional(self, rdata);
     return false;
 }
 
@@ -199,6 +212,8 @@ static void on_state_changed(pjsip_inv_session *inv, pjsip_event *event)
     tell_state(self, event);
     if (inv->state == PJSIP_INV_STATE_EARLY || inv->state == PJSIP_INV_STATE_CONNECTING)
         sc_call_on_refused_sdp(self, event);
+    if (inv->state > PJSIP_INV_STATE_EARLY)
+        sc_call_drop_held_offer(self);
     if (inv->state == PJSIP_INV_STATE_CONFIRMED)
         forget_invite(inv);
     if (inv->state == PJSIP_INV_STATE_DISCONNECTED) {
@@ -309,6 +324,8 @@ pj_status_t sc_invitation_init(void)
     static const pj_str_t methods[] = { { "INFO", 4 }, { "REFER", 5 } };
     pj_status_t status = pjsip_inv_usage_init(sc_engine.endpt, &callback);
 
+    if (status == PJ_SUCCESS)
+        status = sc_sdp_match_init();
     if (status == PJ_SUCCESS)
         status = pjsip_endpt_add_capability(sc_engine.endpt, NULL, PJSIP_H_ALLOW, NULL, PJ_ARRAY_SIZE(methods), methods);
     return status;

@@ -112,14 +112,13 @@ static bool passes_probation(source_guard *self, const void *packet, const pj_so
     return self->candidate.count >= PROBATION;
 }
 
-static bool is_peer(source_guard *self, const void *packet, pj_ssize_t size, const pj_sockaddr *from)
+/* `by_ice`: ICE has said so, and knows where to send to. */
+static bool is_peer(source_guard *self, const void *packet, pj_ssize_t size, const pj_sockaddr *from, bool *by_ice)
 {
-    bool known = false;
-
     if (self->is_ice) {
-        bool accepted = sc_ice_accepts(self->below, SC_ICE_RTP, from, &known);
+        bool accepted = sc_ice_accepts(self->below, SC_ICE_RTP, from, by_ice);
 
-        if (known)
+        if (*by_ice)
             return accepted;
     }
     if (!pj_sockaddr_cmp(&self->rtp.negotiated, from))
@@ -138,22 +137,22 @@ static void on_rtp(pjmedia_tp_cb_param *param)
     source_guard *self = param->user_data;
     const pj_sockaddr *from = param->src_addr;
     pjmedia_tp_cb_param inner = *param;
-    bool is_error = param->size < 0, is_moved = false;
+    bool is_error = param->size < 0, by_ice = false, is_moved = false;
 
     param->rem_switch = PJ_FALSE;
     pj_grp_lock_acquire(self->base.grp_lock);
     if (!is_error && !from && self->is_ice)
         from = sc_ice_media_source(self->below, SC_ICE_RTP);
     if (!is_error && (!from || !(is_rtp(param->pkt, param->size) || is_dtls(param->pkt, param->size)) ||
-                      !is_peer(self, param->pkt, param->size, from))) {
+                      !is_peer(self, param->pkt, param->size, from, &by_ice))) {
         pj_grp_lock_release(self->base.grp_lock);
         return;
     }
     if (!is_error) {
-        is_moved = pj_sockaddr_cmp(is_known(&self->rtp.heard) ? &self->rtp.heard : &self->rtp.negotiated, from) != 0;
+        is_moved = !by_ice && pj_sockaddr_cmp(is_known(&self->rtp.heard) ? &self->rtp.heard : &self->rtp.negotiated, from) != 0;
         pj_sockaddr_cp(&self->rtp.heard, from);
         pj_gettickcount(&self->heard_at);
-        if (is_rtp(param->pkt, param->size))
+        if (is_rtp(param->pkt, param->size) && !is_rtcp(param->pkt, param->size))
             self->ssrc = u32_at(param->pkt, 8);
     }
     /* Who is above has nothing to find out any more. */
@@ -210,7 +209,7 @@ static void on_rtcp(void *arg, void *packet, pj_ssize_t size)
     if (size < 0) {
         if (self->rtcp_cb)
             self->rtcp_cb(self->user, packet, size);
-    } else if (is_rtcp(packet, size)) {
+    } else if (is_rtcp(packet, size) || is_dtls(packet, size)) {
         rtcp_source(self, &from);
         if (is_peer_rtcp(self, &from)) {
             pj_sockaddr_cp(&self->rtcp.heard, &from);
@@ -282,15 +281,43 @@ static void detach(pjmedia_transport *transport, void *user)
     pj_grp_lock_release(self->base.grp_lock);
 }
 
+/*
+ * pjnath 2.17 sends from a queue that two threads at a time bring to a standstill, for good: checks and their answers, too,
+ * go nowhere then. What it sends by itself goes out under this lock.
+ */
+static void begin_send(source_guard *self)
+{
+    if (self->is_ice)
+        pj_grp_lock_acquire(self->base.grp_lock);
+}
+
+static void end_send(source_guard *self)
+{
+    if (self->is_ice)
+        pj_grp_lock_release(self->base.grp_lock);
+}
+
 static pj_status_t send_rtp(pjmedia_transport *transport, const void *packet, pj_size_t size)
 {
-    return pjmedia_transport_send_rtp(guard_of(transport)->below, packet, size);
+    source_guard *self = guard_of(transport);
+    pj_status_t status;
+
+    begin_send(self);
+    status = pjmedia_transport_send_rtp(self->below, packet, size);
+    end_send(self);
+    return status;
 }
 
 static pj_status_t send_rtcp2(pjmedia_transport *transport, const pj_sockaddr_t *address, unsigned size_of_address,
                               const void *packet, pj_size_t size)
 {
-    return pjmedia_transport_send_rtcp2(guard_of(transport)->below, address, size_of_address, packet, size);
+    source_guard *self = guard_of(transport);
+    pj_status_t status;
+
+    begin_send(self);
+    status = pjmedia_transport_send_rtcp2(self->below, address, size_of_address, packet, size);
+    end_send(self);
+    return status;
 }
 
 /* pjmedia sends it to whoever has sent three of its own. */
@@ -303,15 +330,18 @@ static pj_status_t send_rtcp(pjmedia_transport *transport, const void *packet, p
     if (is_known(&self->rtcp.heard)) {
         pj_sockaddr_cp(&to, &self->rtcp.heard);
     } else if (is_known(&self->rtp.heard) && pj_sockaddr_cmp(&self->rtp.heard, &self->rtp.negotiated)) {
+        bool one_port = !pj_sockaddr_cmp(&self->rtp.negotiated, &self->rtcp.negotiated);
+
         pj_sockaddr_cp(&to, &self->rtp.heard);
-        pj_sockaddr_set_port(&to, (pj_uint16_t)(pj_sockaddr_get_port(&to) + 1));
+        if (!one_port)
+            pj_sockaddr_set_port(&to, (pj_uint16_t)(pj_sockaddr_get_port(&to) + 1));
     } else {
         pj_sockaddr_cp(&to, &self->rtcp.negotiated);
     }
     pj_grp_lock_release(self->base.grp_lock);
     if (!is_known(&to))
         return PJ_EINVALIDOP;
-    return pjmedia_transport_send_rtcp2(self->below, &to, pj_sockaddr_get_len(&to), packet, size);
+    return send_rtcp2(transport, &to, pj_sockaddr_get_len(&to), packet, size);
 }
 
 static pj_status_t media_create(pjmedia_transport *transport, pj_pool_t *pool, unsigned options,

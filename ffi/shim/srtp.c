@@ -25,10 +25,10 @@
 
 #include "internal.h"
 
-/* As pjmedia's own makefile has it. */
+/* As pjmedia's own makefile has it, but for the last: without it libsrtp cannot be initialized again. */
 #define PJMEDIA_EXTERNAL_SRTP 2
 #define PJMEDIA_SRTP_HAS_DEINIT 0
-#define PJMEDIA_SRTP_HAS_SHUTDOWN 0
+#define PJMEDIA_SRTP_HAS_SHUTDOWN 1
 
 #undef PJ_LOG_MAX_LEVEL
 #define PJ_LOG_MAX_LEVEL 4
@@ -42,6 +42,7 @@
 #define MAX_FLIGHT 1200
 #define RECORD_HEADER 13
 #define TICK_MS 250
+#define MAX_TIMEOUT_US 8000000u
 
 /* ---- what pjmedia's source calls instead of libsrtp and OpenSSL ----------------------------------------------------- */
 
@@ -58,6 +59,7 @@ typedef struct {
     bool forced;
     bool in_clear; /* agreed, for now */
     bool peer_insists; /* by the profile in its description */
+    bool one_port; /* for RTP and RTCP */
     unsigned offered; /* of the suites */
     unsigned ways; /* to agree on keys */
     pjmedia_transport *way[2];
@@ -132,6 +134,22 @@ static SSL_CTX *new_context(const SSL_METHOD *method)
     return context;
 }
 
+/* A flight that is lost costs a quarter of a second of sound, not a whole one as OpenSSL has it. */
+static unsigned next_timeout(SSL *ssl, unsigned us)
+{
+    PJ_UNUSED_ARG(ssl);
+    return us ? PJ_MIN(us * 2, MAX_TIMEOUT_US) : TICK_MS * 1000;
+}
+
+static SSL *new_end(SSL_CTX *context)
+{
+    SSL *ssl = SSL_new(context);
+
+    if (ssl)
+        DTLS_set_timer_cb(ssl, next_timeout);
+    return ssl;
+}
+
 /* Whole records, as many as one datagram holds. */
 static int read_flight(BIO *bio, void *buffer)
 {
@@ -170,6 +188,7 @@ static int read_handshake(const void *srtp, unsigned channel, SSL *ssl, void *bu
 
 /* Of the two ends of `dtls`, which pjmedia's source defines. */
 static bool is_expected(void *dtls, unsigned channel);
+static void tell_of_ice(pjmedia_transport *member, pjmedia_ice_cb *callbacks, void *dtls);
 static pj_status_t make_clock(void *channel, pjmedia_clock **clock);
 static pj_status_t start_clock(pjmedia_clock *clock);
 static void stop_clock(pjmedia_clock *clock);
@@ -178,10 +197,12 @@ static void stop_clock(pjmedia_clock *clock);
 #define srtp_unprotect_rtcp(session, packet, size) unprotect_rtcp(srtp, session, packet, size)
 #define srtp_create(session, policy) create_session(srtp, session, policy)
 #define SSL_CTX_new(method) new_context(method)
+#define SSL_new(context) new_end(context)
 #define SSL_read(ssl, buffer, size) read_handshake(ds->srtp, idx, ssl, buffer, size)
 #define SSL_export_keying_material(ssl, ...) \
     (is_expected(ds, idx) ? SSL_export_keying_material(ssl, __VA_ARGS__) : 0)
 #define BIO_read(bio, buffer, size) read_flight(bio, buffer)
+#define pjmedia_ice_add_ice_cb(member, callbacks, data) tell_of_ice(member, callbacks, data)
 #define pjmedia_clock_create(pool, rate, channels, samples, options, callback, data, clock) \
     make_clock(((void)(callback), (data)), clock)
 #define pjmedia_clock_start(clock) start_clock(clock)
@@ -191,6 +212,7 @@ static void stop_clock(pjmedia_clock *clock);
 /* Found beside pjmedia's headers, whose folder is in the compiler's path. */
 #include <../src/pjmedia/transport_srtp.c>
 
+#undef pjmedia_ice_add_ice_cb
 #undef srtp_create
 #undef srtp_unprotect
 #undef srtp_unprotect_rtcp
@@ -319,18 +341,38 @@ static void on_tick(pj_timer_heap_t *heap, pj_timer_entry *entry)
     dtls_srtp *ds = channel->dtls_srtp;
     unsigned idx = channel->channel;
     static const pj_time_val interval = { 0, TICK_MS };
-    bool due = false;
+    int due = 0;
 
     PJ_UNUSED_ARG(heap);
     DTLS_LOCK(ds);
     if (ds->ossl_ssl[idx] && !ds->nego_completed[idx] && !ds->is_destroying) {
-        due = DTLSv1_handle_timeout(ds->ossl_ssl[idx]) > 0;
-        pjsip_endpt_schedule_timer_w_grp_lock(sc_engine.endpt, entry, &interval, 1, ds->base.grp_lock);
+        due = DTLSv1_handle_timeout(ds->ossl_ssl[idx]);
+        ERR_clear_error();
+        /* Below 0 it has given up. */
+        if (due >= 0)
+            pjsip_endpt_schedule_timer_w_grp_lock(sc_engine.endpt, entry, &interval, 1, ds->base.grp_lock);
     }
     DTLS_UNLOCK(ds);
-    if (due)
+    if (due > 0)
         flush(ds, idx);
     drop_broken(ds);
+}
+
+/* The handshake comes after ICE, which is not right below: source_guard.c is in between. */
+static void tell_of_ice(pjmedia_transport *member, pjmedia_ice_cb *callbacks, void *dtls)
+{
+    pjmedia_transport_info info;
+    unsigned i;
+
+    pjmedia_transport_info_init(&info);
+    pjmedia_transport_get_info(member, &info);
+    for (i = 0; i < info.specific_info_cnt; i++) {
+        if (info.spc_info[i].type != PJMEDIA_TRANSPORT_TYPE_ICE)
+            continue;
+        /* Not twice: every negotiation comes by here. */
+        pjmedia_ice_remove_ice_cb(info.spc_info[i].tp, callbacks, dtls);
+        pjmedia_ice_add_ice_cb(info.spc_info[i].tp, callbacks, dtls);
+    }
 }
 
 static pj_status_t make_clock(void *data, pjmedia_clock **clock)
@@ -385,7 +427,7 @@ static bool is_from_peer(dtls_srtp *ds, unsigned channel, const uint8_t *packet,
 
     if (!is_records(packet, size))
         return false;
-    if (ds->use_ice || !from || !pj_sockaddr_has_addr(from))
+    if (ds->use_ice || !pj_sockaddr_has_addr(from))
         return true;
     if (pj_sockaddr_has_addr(peer))
         return pj_sockaddr_cmp(peer, from) == 0;
@@ -402,18 +444,23 @@ static bool is_from_peer(dtls_srtp *ds, unsigned channel, const uint8_t *packet,
 }
 
 /* True for what looks like DTLS (RFC 5764, section 5.1.2), which was taken or dropped. */
-static bool take_dtls(transport_srtp *srtp, unsigned channel, void *packet, pj_ssize_t size, const pj_sockaddr *from)
+static bool take_dtls(transport_srtp *srtp, unsigned channel, void *packet, pj_ssize_t size)
 {
-    security *self = security_of(srtp);
-    dtls_srtp *ds = dtls_of(self);
     bool good;
+    dtls_srtp *ds;
 
-    if (size < 1 || *(uint8_t *)packet < 20 || *(uint8_t *)packet > 63)
+    if (!srtp || srtp->bypass_srtp || size < 1 || *(uint8_t *)packet < 20 || *(uint8_t *)packet > 63)
         return false;
+    ds = dtls_of(security_of(srtp));
     good = ds && srtp->keying_cnt && srtp->keying[0] == &ds->base;
     if (good) {
+        pjmedia_transport_info info;
+
+        pjmedia_transport_info_init(&info);
+        pjmedia_transport_get_info(srtp->member_tp, &info);
         DTLS_LOCK(ds);
-        good = is_from_peer(ds, channel, packet, size, from);
+        good = is_from_peer(ds, channel, packet, size,
+                            channel == RTP_CHANNEL ? &info.src_rtp_name : &info.src_rtcp_name);
         DTLS_UNLOCK(ds);
     }
     if (!good) {
@@ -428,26 +475,14 @@ static bool take_dtls(transport_srtp *srtp, unsigned channel, void *packet, pj_s
 
 static void on_rtp(pjmedia_tp_cb_param *param)
 {
-    transport_srtp *srtp = param->user_data;
-
-    if (srtp && !srtp->bypass_srtp && take_dtls(srtp, RTP_CHANNEL, param->pkt, param->size, param->src_addr))
-        return;
-    srtp_rtp_cb(param);
+    if (!take_dtls(param->user_data, RTP_CHANNEL, param->pkt, param->size))
+        srtp_rtp_cb(param);
 }
 
 static void on_rtcp(void *data, void *packet, pj_ssize_t size)
 {
-    transport_srtp *srtp = data;
-
-    if (srtp && !srtp->bypass_srtp && size > 0 && *(uint8_t *)packet >= 20 && *(uint8_t *)packet <= 63) {
-        pjmedia_transport_info info;
-
-        pjmedia_transport_info_init(&info);
-        pjmedia_transport_get_info(srtp->member_tp, &info);
-        take_dtls(srtp, RTCP_CHANNEL, packet, size, &info.src_rtcp_name);
-        return;
-    }
-    srtp_rtcp_cb(data, packet, size);
+    if (!take_dtls(data, RTCP_CHANNEL, packet, size))
+        srtp_rtcp_cb(data, packet, size);
 }
 
 /* pjmedia's own, with our ears. */
@@ -466,14 +501,16 @@ static pj_status_t attach(pjmedia_transport *tp, pjmedia_transport_attach_param 
         srtp->user_data = param->user_data;
     }
     pj_lock_release(srtp->mutex);
+    if (security_of(tp)->one_port)
+        pj_sockaddr_cp(&below.rem_rtcp, &below.rem_addr);
     below.user_data = srtp;
     below.rtp_cb = NULL;
     below.rtp_cb2 = on_rtp;
     below.rtcp_cb = on_rtcp;
     status = pjmedia_transport_attach2(srtp->member_tp, &below);
     if (status == PJ_SUCCESS) {
-        srtp->use_rtcp_mux = pj_sockaddr_has_addr(&param->rem_addr) &&
-                             pj_sockaddr_cmp(&param->rem_addr, &param->rem_rtcp) == 0;
+        srtp->use_rtcp_mux = pj_sockaddr_has_addr(&below.rem_addr) &&
+                             pj_sockaddr_cmp(&below.rem_addr, &below.rem_rtcp) == 0;
         srtp->member_tp_attached = PJ_TRUE;
     }
     return status;
@@ -487,6 +524,11 @@ static const pj_str_t secure_profile = { "RTP/SAVP", 8 };
 static bool is_secure(const pjmedia_sdp_media *media)
 {
     return PJMEDIA_TP_PROTO_HAS_FLAG(pjmedia_sdp_transport_get_proto(&media->desc.transport), PJMEDIA_TP_PROFILE_SRTP);
+}
+
+static bool has_one_port(const pjmedia_sdp_media *media)
+{
+    return pjmedia_sdp_media_find_attr2(media, "rtcp-mux", NULL) != NULL;
 }
 
 /* How many a=crypto lines there are. */
@@ -720,6 +762,8 @@ static pj_status_t start_locked(transport_srtp *srtp, pj_pool_t *pool, const pjm
         return start_clear(srtp, pool, local, remote, index);
     }
     note_progress(srtp);
+    /* pjmedia finds out when the stream attaches, and has begun two handshakes by then. */
+    self->one_port = is_dtls(way) && has_one_port(local->media[index]) && has_one_port(remote->media[index]);
     if (is_dtls(way) && speaks(way, read, index))
         check_early_handshake(srtp, (dtls_srtp *)way, sc_srtp_fingerprint(read, index));
     status = transport_media_start(&srtp->base, pool, local, read, index);
@@ -785,6 +829,7 @@ static pj_status_t stop_media(pjmedia_transport *tp)
         pj_bzero(&ds->rem_rtcp, sizeof(ds->rem_rtcp));
     }
     leave_only(srtp, NULL);
+    security_of(tp)->one_port = false;
     srtp->keying_pending_cnt = 0;
     srtp->started = srtp->bypass_srtp = PJ_FALSE;
     srtp->peer_use = srtp->setting.use;

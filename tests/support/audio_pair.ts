@@ -5,6 +5,7 @@ import {
   AudioTransport,
   type MediaDirection,
   RTPTransport,
+  type RTPTransportOptions,
   type SDPMediaStream,
   SDPSession,
 } from "../../mod.ts";
@@ -15,6 +16,10 @@ export interface AudioPairOptions {
   readonly direction?: MediaDirection;
   /** What the answering side wants. Default "sendrecv". */
   readonly answerDirection?: MediaDirection;
+  readonly left?: RTPTransportOptions;
+  readonly right?: RTPTransportOptions;
+  /** What the other side gets of a description. Default: the same. */
+  readonly onTheWay?: (sdp: SDPSession, from: "left" | "right") => SDPSession;
 }
 
 /** What a later offer and answer are to say. */
@@ -31,20 +36,27 @@ export class AudioPair implements Disposable {
   readonly right: AudioTransport;
   readonly offer: SDPSession;
   readonly answer: SDPSession;
+  readonly #heard: { readonly offer: SDPSession; readonly answer: SDPSession };
 
   /** Both ends in one mixer, or the answering one in another. */
   constructor(mixer: AudioMixer, options: AudioPairOptions = {}, answering: AudioMixer = mixer) {
     const { codecs = ["PCMU"], direction = "sendrecv", answerDirection = "sendrecv" } = options;
-    this.left = new AudioTransport(mixer, openTransport(), { codecs });
+    const { onTheWay = (sdp) => sdp } = options;
+    using transports = new DisposableStack();
+    const open = (given?: RTPTransportOptions) => transports.use(openTransport(given));
+    this.left = new AudioTransport(mixer, open(options.left), { codecs });
     this.offer = session(this.left, true, direction);
-    this.right = new AudioTransport(answering, openTransport(), { codecs, remoteSdp: this.offer });
+    const offer = onTheWay(this.offer, "left");
+    this.right = new AudioTransport(answering, open(options.right), { codecs, remoteSdp: offer });
     this.answer = session(this.right, false, answerDirection);
+    this.#heard = { offer, answer: onTheWay(this.answer, "right") };
+    transports.move();
   }
 
   /** Starts both. */
   start(options: AudioStartOptions = {}): this {
-    this.left.start(this.offer, this.answer, options);
-    this.right.start(this.answer, this.offer, options);
+    this.left.start(this.offer, this.#heard.answer, options);
+    this.right.start(this.answer, this.#heard.offer, options);
     return this;
   }
 
@@ -76,8 +88,8 @@ export class AudioPair implements Disposable {
 }
 
 /** An RTP transport in "INIT". */
-export function openTransport(): RTPTransport {
-  const transport = new RTPTransport();
+export function openTransport(options: RTPTransportOptions = {}): RTPTransport {
+  const transport = new RTPTransport(options);
   transport.setInit();
   return transport;
 }

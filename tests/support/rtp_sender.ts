@@ -37,7 +37,7 @@ export class RtpSender implements Disposable {
   static async open(ssrc: number, address: string = "127.0.0.1", port: number = 0): Promise<RtpSender> {
     const socket = createSocket("udp4");
     const listening = once(socket, "listening");
-    socket.bind(port, address);
+    socket.bind({ port, address, exclusive: true });
     await listening;
     return new RtpSender(socket, ssrc);
   }

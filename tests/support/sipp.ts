@@ -78,12 +78,14 @@ export class Sipp implements AsyncDisposable {
   /**
    * Waits for its end and gives what it has counted.
    *
-   * @throws Error when a call has failed, or time was out, with what SIPp says about it.
+   * @throws Error when a call has failed and none may, or time was out, with what SIPp says about it.
    */
-  async finish(): Promise<SippStatistics> {
+  async finish({ mayFail = false }: { readonly mayFail?: boolean } = {}): Promise<SippStatistics> {
     const status = await this.#child.end((this.#timeout + 5) * 1000);
     const errors = existsSync(this.#errorFile) ? readFileSync(this.#errorFile, "utf8").slice(0, 3000) : "";
-    if (status !== 0) throw this.#child.failure(`ended with status ${status}: ${errors}`);
+    if (status !== 0 && !(mayFail && status === 1)) {
+      throw this.#child.failure(`ended with status ${status}: ${errors}`);
+    }
     return parseSippStatistics(readFileSync(this.#statisticsFile, "utf8"));
   }
 

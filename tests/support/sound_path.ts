@@ -7,6 +7,7 @@ import {
   type Invitation,
   NotificationCenter,
   RTPTransport,
+  type RTPTransportOptions,
   SDPConnection,
   SDPSession,
 } from "../../mod.ts";
@@ -16,9 +17,14 @@ export class SoundPath implements Disposable {
   /** Offer, or answer to `remoteSdp`. */
   readonly sdp: SDPSession;
   readonly audio: AudioTransport;
-  readonly #transport: RTPTransport = new RTPTransport();
+  readonly #transport: RTPTransport;
 
-  constructor(mixer: AudioMixer, remoteSdp: FrozenSDPSession | null = null) {
+  constructor(
+    mixer: AudioMixer,
+    remoteSdp: FrozenSDPSession | null = null,
+    options: RTPTransportOptions = {},
+  ) {
+    this.#transport = new RTPTransport(options);
     this.#transport.setInit();
     this.audio = new AudioTransport(mixer, this.#transport, { remoteSdp });
     this.sdp = new SDPSession("127.0.0.1", {

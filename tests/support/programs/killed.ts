@@ -30,7 +30,7 @@ let mixer: AudioMixer | null = new AudioMixer(null, null, { sampleRate: 8000 });
 
 async function killOne(slot: number): Promise<Record<string, number>> {
   const first = 46000 + slot * 4;
-  const talker = startProgram("talker", [first, first + 3], { runtime: runtime as RuntimeName });
+  const talker = startProgram("callee_with_sound", [first, first + 3], { runtime: runtime as RuntimeName });
   const { match } = await talker.line(/^port (\d+)$/, 30_000);
   const path = new SoundPath(mixer!);
   const call = callPort(Number(match[1]), path.sdp);

@@ -98,8 +98,11 @@ async function stopOnce(): Promise<Record<string, number>> {
   await engine.stop();
   const ms = performance.now() - begun;
   await delay(100);
+  // A peer that is busy for longer than the engine waits hears no more of it.
   let successful = 0;
-  for (const sipp of [callee, ringing, caller, waiting]) successful += (await sipp.finish()).successful;
+  for (const sipp of [callee, ringing, caller, waiting]) {
+    successful += (await sipp.finish({ mayFail: true })).successful;
+  }
   return {
     ms,
     messages,
