@@ -63,7 +63,8 @@ export class MixerPort implements NativeObject {
     this.#serial = serial;
     this.#slot = native.sc_mixer_port_slot(serial);
     track(serial, this);
-    this.mixer.enter(this);
+    this.mixer.enter();
+    this.mixer.endings.add(this);
   }
 
   /** Gives the slot back, and all of its connections. Quiet when it is not active. */
@@ -82,10 +83,6 @@ export class MixerPort implements NativeObject {
     // It tells nothing.
   }
 
-  mixerClosing(): void {
-    this.stop();
-  }
-
   engineStopping(): void {
     // Sound goes through it until the calls have ended.
   }
@@ -94,6 +91,7 @@ export class MixerPort implements NativeObject {
     if (this.#serial === null) return;
     release(this.#serial, this);
     if (this.#slot !== null) leaveMixer(this.mixer, this.#slot);
+    this.mixer.endings.delete(this);
     this.#serial = null;
     this.#slot = null;
   }

@@ -112,7 +112,8 @@ export class ToneGenerator implements NativeObject {
     this.#serial = serial;
     this.#slot = native.sc_tone_generator_slot(serial);
     track(serial, this);
-    this.mixer.enter(this);
+    this.mixer.enter();
+    this.mixer.endings.add(this);
     if (this.#volume !== 100) this.volume = this.#volume;
   }
 
@@ -172,6 +173,7 @@ export class ToneGenerator implements NativeObject {
     this.#played = this.#asked;
     release(this.#serial!, this);
     if (this.#slot !== null) leaveMixer(this.mixer, this.#slot);
+    this.mixer.endings.delete(this);
     this.#serial = null;
     this.#slot = null;
     return wasBusy;
@@ -196,10 +198,6 @@ export class ToneGenerator implements NativeObject {
     if (reader.u32() !== this.#asked) return;
     this.#played = this.#asked;
     this.#tell("end", time);
-  }
-
-  mixerClosing(): void {
-    this.stop();
   }
 
   engineStopping(): void {
