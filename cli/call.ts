@@ -57,6 +57,18 @@ export class Call {
     invitation.sendResponse(200, { sdp: describeSession({ address, audio, offer, index }) });
   }
 
+  /** Holds and the like are followed; a change that leaves no sound is refused. */
+  #answerChange(): void {
+    const invitation = this.#invitation;
+    const offer = invitation.sdp.proposedRemote;
+    const index = offer === null ? 0 : audioIndex(offer);
+    if (index === null) return invitation.sendResponse(488);
+    const { address } = this.#options;
+    const audio = this.#sound.change(offer);
+    const before = invitation.sdp.activeLocal;
+    invitation.sendResponse(200, { sdp: describeSession({ address, audio, offer, index, before }) });
+  }
+
   /** Ends the call, whatever it is doing. */
   hangUp(): void {
     const { state } = this.#invitation;
@@ -87,7 +99,8 @@ export class Call {
         this.#ringing ??= timestamp;
         break;
       case "connected":
-        this.#talk(timestamp);
+        if (this.#connected === null) this.#talk(timestamp);
+        else if (change.subState?.startsWith("received_proposal")) this.#answerChange();
         break;
       case "disconnecting":
         this.#ending = change;
@@ -101,7 +114,9 @@ export class Call {
 
   #agreed(...[local, remote]: Parameters<Sound["start"]>): void {
     const { report } = this.#options;
+    const isFirst = !this.#sound.audio!.isStarted;
     this.#sound.start(local, remote);
+    if (!isFirst) return;
     const { codec, sampleRate } = this.#sound.audio!;
     report({ type: "talk", codec: codec ?? "?", sampleRate: sampleRate ?? 0 });
     this.#timers.push(setInterval(() => {

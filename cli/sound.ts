@@ -28,6 +28,14 @@ export interface SoundOptions {
 /** The fields of a "level". */
 export type LevelReport = Omit<Extract<CallEvent, { type: "level" }>, "type">;
 
+/** What answers a direction. */
+const mirrored = {
+  sendrecv: "sendrecv",
+  sendonly: "recvonly",
+  recvonly: "sendonly",
+  inactive: "inactive",
+} as const;
+
 export class Sound {
   readonly #options: SoundOptions;
   readonly #center: NotificationCenter = new NotificationCenter();
@@ -73,10 +81,20 @@ export class Sound {
     return this.#audio.getLocalMedia(offer === null);
   }
 
-  /** Starts the stream and the recording. */
+  /** The stream that answers a change of the call: the direction that was offered, from our side. */
+  change(offer: BaseSDPSession | null): SDPMediaStream {
+    const offered = offer?.media[this.#index]?.direction ?? "sendrecv";
+    return this.#audio!.getLocalMedia(offer === null, { direction: mirrored[offered] });
+  }
+
+  /** Starts the stream and the recording; later ones change the direction. */
   start(localSdp: BaseSDPSession, remoteSdp: BaseSDPSession): void {
     const { mixer, record } = this.#options;
     const audio = this.#audio!;
+    if (audio.isStarted) {
+      if (audio.isActive) audio.updateDirection(localSdp.media[this.#index]?.direction ?? "inactive");
+      return;
+    }
     audio.start(localSdp, remoteSdp, { sdpIndex: this.#index });
     if (record === null) return;
     this.#recorder = new RecordingWaveFile(mixer, record);

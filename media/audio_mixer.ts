@@ -87,13 +87,14 @@ export class AudioMixer {
   #connections: Map<string, readonly [number, number]> = new Map();
 
   /**
+   * Opens a mixer; its clock runs until `close()`. null for a device: none.
+   *
    * @param inputDevice one of `Engine.inputDevices`, "system_default", or null for none. A name that is not there is
    * "system_default", and that is null where there is no device.
    * @param outputDevice likewise, of `Engine.outputDevices`.
    * @throws RangeError for a rate or a count that does not do; SIPCoreInvalidStateError when the engine does not run;
    * PJSIPError when a device, which it names, cannot be opened, or PJSIP fails.
    */
-  /** Opens a mixer; its clock runs until `close()`. null for a device: none. */
   constructor(inputDevice: string | null, outputDevice: string | null, options: AudioMixerOptions = {}) {
     checkDevice(inputDevice, "inputDevice");
     checkDevice(outputDevice, "outputDevice");

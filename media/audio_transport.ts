@@ -129,9 +129,10 @@ export class AudioTransport {
   readonly #ports = new Set<PCMPort>();
 
   /**
+   * Sound over that transport; it starts with `start()`.
+   *
    * @throws TypeError, RangeError for bad arguments; SIPCoreInvalidStateError when the transport is not in "INIT".
    */
-  /** Sound over that transport; it starts with `start()`. */
   constructor(mixer: AudioMixer, transport: RTPTransport, options: AudioTransportOptions = {}) {
     this.mixer = checkInstance(mixer, AudioMixer, "mixer");
     this.transport = checkInstance(transport, RTPTransport, "transport");
