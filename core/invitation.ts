@@ -4,7 +4,8 @@ import type { Serial } from "../ffi/types.ts";
 import { argumentBlock, type Reader } from "../ffi/wire.ts";
 import { type Body, encodeBody } from "./body.ts";
 import { checkInteger, checkOptionalText } from "./check_argument.ts";
-import { endSender, post } from "./dispatch.ts";
+import { Deadlines } from "./deadlines.ts";
+import { endSender, post, postLazily } from "./dispatch.ts";
 import { SIPCoreError, SIPCoreInvalidStateError } from "./errors.ts";
 import { checkExtraHeaders, writeHeaders } from "./extra_headers.ts";
 import { emptyHeaderMap } from "./header_map.ts";
@@ -121,6 +122,9 @@ export class Invitation extends InvitationAttributes {
   #engineStopping = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #unlisten: () => void = () => {};
+
+  /** Calls of the peers' whose 2xx waits for its ACK. */
+  static readonly #missingAcks: Deadlines<Invitation> = new Deadlines((call) => call.#forget());
 
   /** The state; null before anything was sent. */
   get state(): InvitationState {
@@ -480,6 +484,7 @@ export class Invitation extends InvitationAttributes {
     const unanswered = this.direction === "incoming" && !this.#finalSent;
     this.#sendEnd(unanswered ? 603 : 0, extraHeaders);
     clearTimeout(this.#timer);
+    Invitation.#missingAcks.delete(this);
     const serial = this.#serial;
     this.#timer = setTimeout(() => {
       this.#timedOut = true;
@@ -596,9 +601,7 @@ export class Invitation extends InvitationAttributes {
         if (!this.#ending) {
           clearTimeout(this.#timer);
           dialog.name();
-          if (dialog.direction === "incoming") {
-            this.#timer = setTimeout(() => this.#forget(), missingAckTime());
-          }
+          if (dialog.direction === "incoming") Invitation.#missingAcks.add(this, missingAckTime());
           if (
             dialog.direction === "outgoing" && !this.#offers.hasAgreed &&
             this.#offers.proposedLocal === nothing
@@ -635,6 +638,7 @@ export class Invitation extends InvitationAttributes {
     }
     if (this.#ending) return;
     clearTimeout(this.#timer);
+    Invitation.#missingAcks.delete(this);
     const acknowledged = this.direction === "incoming" ? change.cause : noCause;
     this.#became("connected", acknowledged, time);
   }
@@ -726,14 +730,12 @@ export class Invitation extends InvitationAttributes {
     const agreed = status === 0 ? this.#offers.agree(reader.bytes(), reader.bytes()) : null;
     if (agreed) {
       const { local, remote } = agreed;
-      post("SIPInvitationGotSDPUpdate", this, {
+      postLazily("SIPInvitationGotSDPUpdate", this, time, () => ({
         succeeded: true,
-        get localSdp() {
-          return local();
-        },
+        localSdp: local(),
         remoteSdp: remote,
         error: null,
-      }, { timestamp: time });
+      }));
     } else {
       if (this.direction === "outgoing" && this.#ack !== "owed") this.#offers.proposedLocal = nothing;
       post("SIPInvitationGotSDPUpdate", this, {
@@ -765,30 +767,20 @@ export class Invitation extends InvitationAttributes {
     this.#subState = subState;
     const { originator, message, disconnectReason } = cause;
     const isRequest = state === "incoming" || this.#waitingProposal;
-    post("SIPInvitationChangedState", this, {
+    postLazily("SIPInvitationChangedState", this, time, () => ({
       prevState,
       prevSubState,
       state,
       subState,
       originator,
-      get method() {
-        return cause.method ?? message?.method ?? null;
-      },
-      get requestUri() {
-        return message?.requestUri ?? null;
-      },
-      get code() {
-        return cause.code ?? message?.code ?? null;
-      },
-      get reason() {
-        return cause.reason ?? message?.reason ?? null;
-      },
+      method: cause.method ?? message?.method ?? null,
+      requestUri: message?.requestUri ?? null,
+      code: cause.code ?? message?.code ?? null,
+      reason: cause.reason ?? message?.reason ?? null,
       headers: message?.headers ?? emptyHeaderMap,
-      get body() {
-        return message?.body ?? null;
-      },
+      body: message?.body ?? null,
       disconnectReason,
-    }, { timestamp: time, ...(isRequest ? { unheard: () => this.#nobodyListens() } : {}) });
+    }), isRequest ? () => this.#nobodyListens() : undefined);
   }
 
   #nobodyListens(): void {
@@ -804,6 +796,7 @@ export class Invitation extends InvitationAttributes {
 
   #ended(cause: Cause, time: Date): void {
     clearTimeout(this.#timer);
+    Invitation.#missingAcks.delete(this);
     clearTimeout(this.#ackTimer);
     this.#unlisten();
     if (this.#serial !== null) release(this.#serial, this);
@@ -821,6 +814,7 @@ export class Invitation extends InvitationAttributes {
     const unanswered = this.direction === "incoming" && !this.#finalSent;
     this.#sendEnd(unanswered ? 480 : 0, []);
     clearTimeout(this.#timer);
+    Invitation.#missingAcks.delete(this);
   }
 
   /** @internal */
