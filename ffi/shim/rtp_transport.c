@@ -19,8 +19,6 @@ static void destroy(sc_object *object)
         pjmedia_transport_media_stop(self->media);
     if (self->media)
         pjmedia_transport_close(self->media);
-    if (self->pool)
-        pj_pool_release(self->pool);
 }
 
 pjmedia_transport *sc_rtp_transport_media(void *transport)
@@ -225,6 +223,14 @@ static pj_status_t read_descriptions(rtp_transport *self, sc_reader *reader, pjm
     return status == PJ_SUCCESS ? sc_sdp_parse(self->pool, &remote_text, remote) : status;
 }
 
+/* What pjmedia wants to keep of a description it has copied: a call may negotiate as often as it likes. */
+static void forget_descriptions(rtp_transport *self)
+{
+    if (self->pool)
+        pj_pool_release(self->pool);
+    self->pool = NULL;
+}
+
 /* One negotiation; with ICE it is the SIP thread's, whose timers may be at work on the same session. */
 typedef struct {
     rtp_transport *self;
@@ -283,6 +289,7 @@ int32_t sc_rtp_transport_encode(sc_rtp_transport transport, sc_bytes args, uint3
     if (self) {
         result = encode(self, &reader, index, &text);
         sc_write_str(&writer, &text);
+        forget_descriptions(self);
         give_back(self);
     }
     if (status)
@@ -323,6 +330,7 @@ int32_t sc_rtp_transport_establish(sc_rtp_transport transport, sc_bytes args, ui
         sc_ice_clean(each.remote, index);
     if (status == PJ_SUCCESS)
         status = negotiate(start, &each);
+    forget_descriptions(self);
     give_back(self);
     return status;
 }
@@ -365,10 +373,6 @@ int32_t sc_rtp_transport_reset(sc_rtp_transport transport)
      */
     status = sc_srtp_reset(self->media);
     self->created = false;
-    if (self->pool) {
-        pj_pool_release(self->pool);
-        self->pool = NULL;
-    }
     give_back(self);
     return status;
 }
