@@ -367,7 +367,8 @@ describe("ICE", () => {
     ]);
     // The same stream all the time.
     assertEquals(right.audio!.slot, slot);
-    assertEquals(right.audio!.statistics!.rx.packetsLost, 0);
+    // pjnath passes over what comes before the first check.
+    assertLess(right.audio!.statistics!.rx.packetsLost, 10);
     assertGreater(await likeness(left.audio!, right.audio!, "restarted"), 0.9);
   });
 
