@@ -295,7 +295,11 @@ describe("Injection", () => {
       inputDevice: (text) => new api.AudioMixer(text, null),
       outputDevice: (text) => new api.AudioMixer(null, text),
     }),
-    RTPTransport: () => ({ localRtpAddress: (localRtpAddress) => new api.RTPTransport({ localRtpAddress }) }),
+    RTPTransport: () => ({
+      localRtpAddress: (localRtpAddress) => new api.RTPTransport({ localRtpAddress }),
+      "srtpKeying[0]": (text) => new api.RTPTransport({ srtpKeying: [text as api.SRTPKeying] }),
+      "srtpCiphers[0]": (text) => new api.RTPTransport({ srtpCiphers: [text as api.SRTPCipher] }),
+    }),
   };
   for (const [name, takersOf] of Object.entries(others)) {
     it(`${name} takes no text that breaks lines`, async () => {
