@@ -303,6 +303,8 @@ describe("Injection", () => {
         "iceTurn.address": (address) => turn({ address }),
         "iceTurn.username": (username) => turn({ username }),
         "iceTurn.password": (password) => turn({ password }),
+        "srtpKeying[0]": (text) => new api.RTPTransport({ srtpKeying: [text as api.SRTPKeying] }),
+        "srtpCiphers[0]": (text) => new api.RTPTransport({ srtpCiphers: [text as api.SRTPCipher] }),
       };
     },
   };
