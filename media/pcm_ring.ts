@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import { type PCMMemory, type PCMPlace, pcmWords } from "../ffi/pcm_memory.ts";
 
-const { heard, played, underruns, silence, written, wake, wakeAt } = pcmWords;
+const {
+  SC_PCM_HEARD: heard,
+  SC_PCM_PLAYED: played,
+  SC_PCM_UNDERRUNS: underruns,
+  SC_PCM_SILENCE: silence,
+  SC_PCM_WRITTEN: written,
+  SC_PCM_WAKE: wake,
+  SC_PCM_WAKE_AT: wakeAt,
+} = pcmWords;
 
 /** How a port's sound lies in its place. */
 export interface PCMLayout {

@@ -95,9 +95,9 @@ export class PCMWriter {
 
   /** What the clock is to tell of: bits of `pcmWake`. */
   get wake(): number {
-    let bits = this.#isLast ? pcmWake.last : 0;
-    if (this.#current) bits |= pcmWake.room;
-    if (this.#marks.length > 0 || this.#closing) bits |= pcmWake.played;
+    let bits = this.#isLast ? pcmWake.SC_PCM_LAST : 0;
+    if (this.#current) bits |= pcmWake.SC_PCM_WAKE_ROOM;
+    if (this.#marks.length > 0 || this.#closing) bits |= pcmWake.SC_PCM_WAKE_PLAYED;
     return bits;
   }
 
@@ -216,7 +216,7 @@ export class PCMWriter {
     this.#finishCurrent();
     this.#dropMarks();
     this.#flushed += dropped;
-    this.look();
+    this.#wait();
     return dropped / this.#samplesPerMs;
   }
 

@@ -113,6 +113,8 @@ for (const isCopied of [false, true]) {
         assert(first instanceof Int16Array && first.buffer !== second.buffer);
         assertEquals(first.byteLength, first.buffer.byteLength);
         assertThrows(() => port.readable.getReader(), TypeError);
+        port.writable.getWriter();
+        assertThrows(() => port.writable.getWriter(), TypeError);
       },
     );
 
@@ -405,9 +407,16 @@ for (const isCopied of [false, true]) {
       assertEquals([port.isActive, port.flush(), port.queued], [false, 0, 0]);
       await startEngine();
       assertThrows(() => port.start(), SIPCoreInvalidStateError);
-      using later = new AudioMixer(null, null);
-      using fresh = loop(later);
-      await readSound(fresh, 40);
+      // Whatever the clock had told last, it tells again.
+      for (let i = 0; i < 3; i++) {
+        const later = new AudioMixer(null, null);
+        const fresh = Array.from({ length: 5 }, () => loop(later));
+        await Promise.all(fresh.map((one) => readSound(one, 40)));
+        const reads = fresh.map((one) => one.readable.getReader().read());
+        await stopEngine();
+        await deadline(Promise.all(reads), 5000);
+        await startEngine();
+      }
     });
 
     it("PCMPort wakes JavaScript once a tick for all ports, and never when nobody waits", async () => {
