@@ -45,6 +45,7 @@ export {
   SIPCoreInvalidStateError,
 } from "./core/errors.ts";
 export { Invitation } from "./core/invitation.ts";
+export { type InvitationAttributes } from "./core/invitation_attributes.ts";
 export type {
   EndOptions,
   InvitationRequestOptions,
@@ -105,12 +106,13 @@ export {
   type SubscriptionRequest,
   type SubscriptionResponse,
 } from "./core/notifier.ts";
+export { Subscriber } from "./core/subscriber.ts";
 export {
   type ReceivedNotify,
   type SubscriptionEnd,
   type SubscriptionState,
   type SubscriptionStateChange,
-} from "./core/subscriber.ts";
+} from "./core/subscriber_messages.ts";
 export { Message, type MessageNotifications, type MessageOptions } from "./core/message.ts";
 export { Publication, type PublicationOptions } from "./core/publication.ts";
 export {
@@ -142,8 +144,9 @@ export { type Body } from "./core/body.ts";
 export { FrozenDict, FrozenList } from "./core/frozen.ts";
 export { HeaderMap, type HeaderOf, type ReceivedHeader, type TypedHeaders } from "./core/header_map.ts";
 export { type ParametersInit, type ReadonlyParameters } from "./core/parameters.ts";
-export { type AddressInit, type AddressOptions } from "./core/headers/address_header.ts";
-export { type ParameterOptions } from "./core/headers/parameter_header.ts";
+export { type AddressHeader, type AddressInit, type AddressOptions } from "./core/headers/address_header.ts";
+export { type ParameterHeader, type ParameterOptions } from "./core/headers/parameter_header.ts";
+export { type ReferHeader, type ReferInit } from "./core/headers/refer_header.ts";
 export {
   BaseSDPSession,
   FrozenSDPSession,
@@ -195,11 +198,24 @@ export {
   type RTPTransportOptions,
   type RTPTransportState,
 } from "./media/rtp_transport.ts";
+export { type ICEOptions, type ICETURNServer, type TURNTransport } from "./media/ice_options.ts";
+export {
+  type ICECandidate,
+  type ICECandidateType,
+  type ICECheck,
+  type ICECheckState,
+  type ICEChosenCandidates,
+  type ICEResult,
+  type ICEState,
+} from "./media/ice_negotiation.ts";
+export { type SRTPCipher, type SRTPKeying, type SRTPOptions } from "./media/srtp_options.ts";
+export { type SRTPNotifications, type SRTPStatistics } from "./media/srtp_session.ts";
 export {
   type AudioStartOptions,
   AudioTransport,
   type AudioTransportNotifications,
   type AudioTransportOptions,
+  type LocalMediaOptions,
 } from "./media/audio_transport.ts";
 export { type AudioStatistics, type Measure, type StreamStatistics } from "./media/audio_statistics.ts";
 export { WaveFile, type WaveFileNotifications } from "./media/wave_file.ts";
@@ -210,6 +226,8 @@ export {
   type PCMStatistics,
 } from "./media/pcm_port.ts";
 export { RecordingWaveFile } from "./media/recording_wave_file.ts";
+export { MixerPort } from "./media/mixer_port.ts";
+export { type Tone, ToneGenerator, type ToneGeneratorNotifications } from "./media/tone_generator.ts";
 export {
   BaseContactHeader,
   BaseContentTypeHeader,

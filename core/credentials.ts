@@ -7,6 +7,7 @@ export type DigestAlgorithm = "MD5" | "SHA-256" | "SHA-512-256";
 
 const HEX_DIGITS: Readonly<Record<DigestAlgorithm, number>> = { "MD5": 32, "SHA-256": 64, "SHA-512-256": 64 };
 
+/** What may be left out of {@linkcode Credentials}. */
 export interface CredentialsOptions {
   /** The realm that these credentials answer; "*", the default, is any. */
   realm?: string;
@@ -18,7 +19,9 @@ export interface CredentialsOptions {
 
 /** What {@linkcode Credentials} is made from. */
 export interface CredentialsInit extends CredentialsOptions {
+  /** The user name. */
   username: string;
+  /** The password, or the hash made of it; it is never printed. */
   password: string;
 }
 
@@ -39,6 +42,7 @@ export abstract class BaseCredentials {
 
   readonly #fields: Fields;
 
+  /** For the two twins alone. */
   constructor(init: CredentialsInit) {
     checkConcrete(new.target, BaseCredentials);
     const { username, password, realm = "*", digest = false, algorithm = "MD5" } = init;
@@ -58,6 +62,7 @@ export abstract class BaseCredentials {
   /** Whether this is the twin that never changes. */
   abstract get frozen(): boolean;
 
+  /** The user name. */
   get username(): string {
     return this.#fields.username;
   }
@@ -110,16 +115,20 @@ export abstract class BaseCredentials {
  * ```
  */
 export class Credentials extends BaseCredentials {
+  /** From its parts, which are copied. */
   constructor(username: string, password: string, options?: CredentialsOptions);
+  /** From all of it in one object, which may be another value of the kind. */
   constructor(init: CredentialsInit);
   constructor(first: string | CredentialsInit, password?: string, options?: CredentialsOptions) {
     super(credentialsInit(first, password, options));
   }
 
+  /** That it can be changed. */
   get frozen(): false {
     return false;
   }
 
+  /** The user name. */
   override get username(): string {
     return super.username;
   }
@@ -127,6 +136,7 @@ export class Credentials extends BaseCredentials {
     write(this, { username: checkText(username, "username") });
   }
 
+  /** The password, or the hash made of it; it is never printed. */
   override get password(): string {
     return super.password;
   }
@@ -134,6 +144,7 @@ export class Credentials extends BaseCredentials {
     write(this, { password: checkText(password, "password") });
   }
 
+  /** The realm that they are for; "*" is any. */
   override get realm(): string {
     return super.realm;
   }
@@ -141,6 +152,7 @@ export class Credentials extends BaseCredentials {
     write(this, { realm: checkText(realm, "realm") });
   }
 
+  /** Whether the password is the hash of user name, realm and password. */
   override get digest(): boolean {
     return super.digest;
   }
@@ -148,6 +160,7 @@ export class Credentials extends BaseCredentials {
     write(this, { digest: checkBoolean(digest, "digest") });
   }
 
+  /** The algorithm that such a hash was made with. */
   override get algorithm(): DigestAlgorithm {
     return super.algorithm;
   }
@@ -158,13 +171,16 @@ export class Credentials extends BaseCredentials {
 
 /** A {@linkcode Credentials} that never changes. */
 export class FrozenCredentials extends BaseCredentials {
+  /** From its parts, which are copied. */
   constructor(username: string, password: string, options?: CredentialsOptions);
+  /** From all of it in one object, which may be another value of the kind. */
   constructor(init: CredentialsInit);
   constructor(first: string | CredentialsInit, password?: string, options?: CredentialsOptions) {
     super(credentialsInit(first, password, options));
     Object.freeze(this);
   }
 
+  /** That it never changes. */
   get frozen(): true {
     return true;
   }

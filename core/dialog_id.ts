@@ -3,7 +3,9 @@ import { checkOptionalText, checkText } from "./check_argument.ts";
 
 /** What {@linkcode DialogID} is made from. */
 export interface DialogIDInit {
+  /** The Call-ID. */
   readonly callId: string;
+  /** Our tag. */
   readonly localTag: string;
   /** null while the other side has not given its tag. */
   readonly remoteTag: string | null;
@@ -21,11 +23,15 @@ export interface DialogIDInit {
  * ```
  */
 export class DialogID implements DialogIDInit {
+  /** The Call-ID. */
   readonly callId: string;
+  /** Our tag. */
   readonly localTag: string;
   readonly remoteTag: string | null;
 
+  /** From its parts, which are copied. */
   constructor(callId: string, localTag: string, remoteTag: string | null);
+  /** From all of it in one object, which may be another value of the kind. */
   constructor(init: DialogIDInit);
   constructor(first: string | DialogIDInit, localTag?: string, remoteTag?: string | null) {
     const init = typeof first === "string" ? { callId: first, localTag, remoteTag } : first;

@@ -18,8 +18,11 @@ import { BaseSIPURI, FrozenSIPURI } from "./uri.ts";
 
 /** Whom a dialog of ours is with, and by which way. */
 export interface DialogTargetOptions {
+  /** The Request-URI: whom it is for. */
   requestUri: BaseSIPURI;
+  /** Who asks. */
   fromHeader: BaseFromHeader;
+  /** Whom it is about. */
   toHeader: BaseToHeader;
   /** Left out: our address towards the route, with the user of the From header, as sips where `requestUri` is. */
   contactHeader?: BaseContactHeader | null;

@@ -4,5 +4,6 @@
 export interface EndpointAddress {
   /** An IPv4 or IPv6 address, without brackets. */
   readonly ip: string;
+  /** The port. */
   readonly port: number;
 }

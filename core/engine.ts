@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import { records } from "../ffi/bindings/records.ts";
-import { LibraryError, type NativeLibrary, openLibrary } from "../ffi/library.ts";
+import { type NativeLibrary, openLibrary } from "../ffi/library.ts";
+import { LibraryError } from "../ffi/library_error.ts";
 import { Pump } from "../ffi/pump.ts";
 import { argumentBlock, cstring, readAnswer, type Reader } from "../ffi/wire.ts";
 import { checkInstance, checkInteger, checkText } from "./check_argument.ts";

@@ -48,7 +48,9 @@ export interface EngineMessage {
   fromHeader: FrozenFromHeader | null;
   /** Null for a receiver that is not named by a sip or sips URI. */
   toHeader: FrozenToHeader | null;
+  /** The content type; null when there is none. */
   contentType: FrozenContentTypeHeader | null;
+  /** All headers of the message; empty where there was none. */
   headers: HeaderMap;
   /** A string for text, else bytes; null for none. */
   body: Body | null;

@@ -33,10 +33,12 @@ export type SIPCoreErrorCode =
  * ```
  */
 export class SIPCoreError extends Error {
+  /** The name of its class. */
   override name = "SIPCoreError";
   /** What happened, for programs. */
   readonly code: SIPCoreErrorCode;
 
+  /** Made by the library; programs need it for tests of their own. */
   constructor(message: string, code: SIPCoreErrorCode, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
@@ -48,6 +50,7 @@ const SYSTEM_ERRORS = { start: 120_000, size: 50_000 } as const;
 
 /** A function of PJSIP failed. `message` is "what failed: PJSIP's text". */
 export class PJSIPError extends SIPCoreError {
+  /** The name of its class. */
   override name = "PJSIPError";
   /** The `pj_status_t` that PJSIP returned. */
   readonly status: number;
@@ -70,8 +73,10 @@ export class PJSIPError extends SIPCoreError {
 
 /** A {@linkcode PJSIPError} that has to do with TLS: certificates, keys, protocol versions, the TLS listener. */
 export class PJSIPTLSError extends PJSIPError {
+  /** The name of its class. */
   override name = "PJSIPTLSError";
 
+  /** Made by the library; programs need it for tests of their own. */
   constructor(what: string, status: number, text: string, options?: ErrorOptions) {
     super(what, status, text, { ...options, code: "PJSIP_TLS" });
   }
@@ -79,10 +84,12 @@ export class PJSIPTLSError extends PJSIPError {
 
 /** A call that the state of the object, or of the engine (code "ENGINE_NOT_RUNNING"), forbids. */
 export class SIPCoreInvalidStateError extends SIPCoreError {
+  /** The name of its class. */
   override name = "SIPCoreInvalidStateError";
   /** The state that forbids the call; null where the object has none to name. */
   readonly state: string | null;
 
+  /** Made by the library; programs need it for tests of their own. */
   constructor(
     message: string,
     state: string | null,
@@ -96,8 +103,10 @@ export class SIPCoreInvalidStateError extends SIPCoreError {
 
 /** A call that the publication cannot serve: nothing was published that could be refreshed or ended. */
 export class PublicationError extends SIPCoreError {
+  /** The name of its class. */
   override name = "PublicationError";
 
+  /** Made by the library; programs need it for tests of their own. */
   constructor(message: string, code: SIPCoreErrorCode = "PUBLICATION", options?: ErrorOptions) {
     super(message, code, options);
   }
@@ -105,8 +114,10 @@ export class PublicationError extends SIPCoreError {
 
 /** The server no longer knows the entity tag: the body has to be published again. */
 export class PublicationETagError extends PublicationError {
+  /** The name of its class. */
   override name = "PublicationETagError";
 
+  /** Made by the library; programs need it for tests of their own. */
   constructor(message: string, options?: ErrorOptions) {
     super(message, "PUBLICATION_ETAG", options);
   }

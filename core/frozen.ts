@@ -13,11 +13,14 @@
  * ```
  */
 export class FrozenList<T> extends Array<T> {
+  /** What `map()` and the like make: arrays that can be changed. */
   static override get [Symbol.species](): ArrayConstructor {
     return Array;
   }
 
+  /** A frozen list of these items. */
   static override from<T>(items: Iterable<T> | ArrayLike<T>): FrozenList<T>;
+  /** A frozen list of these items. */
   static override from<T, U>(
     items: Iterable<T> | ArrayLike<T>,
     map: (item: T, index: number) => U,
@@ -29,6 +32,7 @@ export class FrozenList<T> extends Array<T> {
     return new FrozenList(Array.from(items, map));
   }
 
+  /** A frozen list of these items. */
   static override of<T>(...items: T[]): FrozenList<T> {
     return new FrozenList(items);
   }
@@ -67,34 +71,42 @@ export class FrozenDict<V> implements ReadonlyMap<string, V> {
     Object.freeze(this);
   }
 
+  /** How many entries there are. */
   get size(): number {
     return this.#items.size;
   }
 
+  /** The value of that key; undefined when there is none. */
   get(key: string): V | undefined {
     return this.#items.get(key);
   }
 
+  /** Whether there is an entry of that key. */
   has(key: string): boolean {
     return this.#items.has(key);
   }
 
+  /** Calls the function with each value and its key. */
   forEach(call: (value: V, key: string, map: ReadonlyMap<string, V>) => void, thisArg?: unknown): void {
     for (const [key, value] of this.#items) call.call(thisArg, value, key, this);
   }
 
+  /** Keys with their values. */
   entries(): MapIterator<[string, V]> {
     return this.#items.entries();
   }
 
+  /** The keys. */
   keys(): MapIterator<string> {
     return this.#items.keys();
   }
 
+  /** The values. */
   values(): MapIterator<V> {
     return this.#items.values();
   }
 
+  /** Keys with their values. */
   [Symbol.iterator](): MapIterator<[string, V]> {
     return this.#items.entries();
   }

@@ -26,30 +26,55 @@ import { splitOutside } from "./sip_text.ts";
 
 /** The class of each header that has one, under its name and its compact form in lower case. */
 export interface TypedHeaders {
+  /** Contact. */
   "contact": FrozenContactHeader;
+  /** The compact form of Contact. */
   "m": FrozenContactHeader;
+  /** Content-Type. */
   "content-type": FrozenContentTypeHeader;
+  /** The compact form of Content-Type. */
   "c": FrozenContentTypeHeader;
+  /** Event. */
   "event": FrozenEventHeader;
+  /** The compact form of Event. */
   "o": FrozenEventHeader;
+  /** From. */
   "from": FrozenFromHeader;
+  /** The compact form of From. */
   "f": FrozenFromHeader;
+  /** Reason. */
   "reason": FrozenReasonHeader;
+  /** Record-Route. */
   "record-route": FrozenRecordRouteHeader;
+  /** Refer-To. */
   "refer-to": FrozenReferToHeader;
+  /** The compact form of Refer-To. */
   "r": FrozenReferToHeader;
+  /** Referred-By. */
   "referred-by": FrozenReferredByHeader;
+  /** The compact form of Referred-By. */
   "b": FrozenReferredByHeader;
+  /** Replaces. */
   "replaces": FrozenReplacesHeader;
+  /** Retry-After. */
   "retry-after": FrozenRetryAfterHeader;
+  /** Route. */
   "route": FrozenRouteHeader;
+  /** Subject. */
   "subject": FrozenSubjectHeader;
+  /** The compact form of Subject. */
   "s": FrozenSubjectHeader;
+  /** Subscription-State. */
   "subscription-state": FrozenSubscriptionStateHeader;
+  /** To. */
   "to": FrozenToHeader;
+  /** The compact form of To. */
   "t": FrozenToHeader;
+  /** Via. */
   "via": FrozenViaHeader;
+  /** The compact form of Via. */
   "v": FrozenViaHeader;
+  /** Warning. */
   "warning": FrozenWarningHeader;
 }
 
@@ -166,6 +191,7 @@ export class HeaderMap implements Iterable<ReceivedHeader> {
     return this.#entries.length;
   }
 
+  /** Whether there is a header of that name. */
   has(name: string): boolean {
     return this.#find(name) !== undefined;
   }
@@ -192,6 +218,7 @@ export class HeaderMap implements Iterable<ReceivedHeader> {
     return this.#find(name)?.text ?? null;
   }
 
+  /** Every header, in the order of the wire. */
   *[Symbol.iterator](): Generator<ReceivedHeader, void, undefined> {
     for (const entry of this.#entries) yield valueOf(entry);
   }

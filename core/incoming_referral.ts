@@ -5,11 +5,9 @@ import { argumentBlock, type Reader } from "../ffi/wire.ts";
 import { checkInteger, checkOptionalText } from "./check_argument.ts";
 import { post, postLazily } from "./dispatch.ts";
 import type { EndpointAddress } from "./endpoint_address.ts";
-import { SIPCoreInvalidStateError } from "./errors.ts";
 import { FrozenContactHeader, FrozenReferToHeader } from "./headers.ts";
 import type { IncomingReferralNotifications, ReceivedRefer } from "./incoming_referral_notifications.ts";
 import { lazy } from "./lazy.ts";
-import type { NativeObject } from "./native_object.ts";
 import { notificationsOf } from "./notification.ts";
 import type { NotificationStream } from "./notification_stream.ts";
 import {
@@ -21,7 +19,7 @@ import {
 } from "./notifier.ts";
 import { type PeerMessage, readPeerMessage } from "./peer_message.ts";
 import { onBirth } from "./registry.ts";
-import { check, running, runningOrNull } from "./running.ts";
+import { check, running } from "./running.ts";
 import { sipfrag } from "./sipfrag.ts";
 
 const names = {
@@ -57,7 +55,8 @@ const key = Symbol("IncomingReferral");
  * }, { name: "SIPIncomingReferralGotRefer" });
  * ```
  */
-export class IncomingReferral implements NativeObject {
+export class IncomingReferral {
+  /** @internal */
   readonly isLeaving = false;
   readonly #serial: Serial<"incoming_referral">;
   readonly #notifier: Notifier;
@@ -190,26 +189,23 @@ export class IncomingReferral implements NativeObject {
 
   /** `reject(480)` or `end()`, quiet when there is nothing to end. */
   [Symbol.dispose](): void {
-    const { state, wanted } = this.#notifier;
-    if (state === "terminated" || wanted === "terminated" || !runningOrNull()) return;
-    try {
-      if (wanted === "incoming") this.reject(480);
-      else this.end();
-    } catch (error) {
-      // It ended between the question and the call; anything else is the caller's to know.
-      if (!(error instanceof SIPCoreInvalidStateError)) reportError(error);
-    }
+    this.#notifier.leave(this);
   }
 
+  /** @internal */
   receive(kind: number, time: Date, reader: Reader): void {
     this.#notifier.receive(kind, time, reader);
   }
 
-  /** To whom waits for an answer nobody will give one; the others will see that nothing comes any more. */
+  /**
+   * To whom waits for an answer nobody will give one; the others will see that nothing comes any more.
+   * @internal
+   */
   engineStopping(): void {
     if (this.#notifier.wanted === "incoming") this[Symbol.dispose]();
   }
 
+  /** @internal */
   engineStopped(): void {
     this.#notifier.engineStopped();
   }

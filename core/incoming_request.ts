@@ -12,7 +12,6 @@ import { checkExtraHeaders, writeHeaders } from "./extra_headers.ts";
 import { emptyHeaderMap, type HeaderMap, headerMapFrom } from "./header_map.ts";
 import type { BaseHeader } from "./headers.ts";
 import { checkSize } from "./message_size.ts";
-import type { NativeObject } from "./native_object.ts";
 import { type Note, notificationsOf } from "./notification.ts";
 import type { NotificationStream } from "./notification_stream.ts";
 import { type PeerMessage, readPeerMessage } from "./peer_message.ts";
@@ -26,19 +25,25 @@ export type IncomingRequestState = "incoming" | "answered";
 
 /** What came. */
 export interface IncomingRequestReceived {
+  /** The method, in the letters of the wire. */
   method: string;
   /** null for what is no sip or sips URI. */
   requestUri: FrozenSIPURI | null;
+  /** All headers of the message; empty where there was none. */
   headers: HeaderMap;
+  /** The body; null when there is none. */
   body: Body | null;
 }
 
 /** What was answered. */
 export interface IncomingRequestAnswer {
+  /** The code of the response. */
   code: number;
+  /** The reason phrase of the response. */
   reason: string;
   /** The extra headers of the answer. */
   headers: HeaderMap;
+  /** The body; null when there is none. */
   body: Body | null;
 }
 
@@ -54,6 +59,7 @@ export interface IncomingRequestNotifications {
 export interface AnswerOptions {
   /** The reason phrase; the code's own when left out. */
   reason?: string | null;
+  /** Headers beside those that the library writes by itself. */
   extraHeaders?: Iterable<BaseHeader>;
   /** Together with body. */
   contentType?: string | null;
@@ -77,7 +83,8 @@ const key = Symbol("IncomingRequest");
  * new NotificationCenter().addObserver((n) => n.sender.answer(200), { name: "SIPIncomingRequestGotRequest" });
  * ```
  */
-export class IncomingRequest implements NativeObject {
+export class IncomingRequest {
+  /** @internal */
   readonly isLeaving = false;
   readonly #peer: PeerMessage;
   readonly #serial: Serial<"incoming_request">;
@@ -149,15 +156,18 @@ export class IncomingRequest implements NativeObject {
     return notificationsOf(this, name);
   }
 
+  /** @internal */
   receive(kind: number): void {
     // The stack has answered, as nobody else did.
     if (kind === records.SC_RECORD_INCOMING_REQUEST_EXPIRED) this.#end(500, null, [], null);
   }
 
+  /** @internal */
   engineStopping(): void {
     if (this.#state === "incoming") this.answer(503);
   }
 
+  /** @internal */
   engineStopped(): void {
     if (this.#state === "incoming") this.#end(503, null, [], null);
   }

@@ -7,10 +7,8 @@ import { checkInteger, checkToken } from "./check_argument.ts";
 import { checkContent, type Content } from "./content.ts";
 import { post, postLazily } from "./dispatch.ts";
 import type { EndpointAddress } from "./endpoint_address.ts";
-import { SIPCoreInvalidStateError } from "./errors.ts";
 import { FrozenEventHeader } from "./headers.ts";
 import type { IncomingSubscriptionNotifications } from "./incoming_subscription_notifications.ts";
-import type { NativeObject } from "./native_object.ts";
 import { notificationsOf } from "./notification.ts";
 import type { NotificationStream } from "./notification_stream.ts";
 import {
@@ -22,7 +20,7 @@ import {
 } from "./notifier.ts";
 import { type PeerMessage, readPeerMessage } from "./peer_message.ts";
 import { onBirth } from "./registry.ts";
-import { check, running, runningOrNull } from "./running.ts";
+import { check, running } from "./running.ts";
 
 /** The longest word that Subscription-State takes as a reason. */
 const longestReason = 64;
@@ -58,7 +56,8 @@ const key = Symbol("IncomingSubscription");
  * }, { name: "SIPIncomingSubscriptionGotSubscribe" });
  * ```
  */
-export class IncomingSubscription implements NativeObject {
+export class IncomingSubscription {
+  /** @internal */
   readonly isLeaving = false;
   readonly #serial: Serial<"incoming_subscription">;
   readonly #notifier: Notifier;
@@ -212,26 +211,23 @@ export class IncomingSubscription implements NativeObject {
 
   /** `reject(480)` or `end()`, quiet when there is nothing to end. */
   [Symbol.dispose](): void {
-    const { state, wanted } = this.#notifier;
-    if (state === "terminated" || wanted === "terminated" || !runningOrNull()) return;
-    try {
-      if (wanted === "incoming") this.reject(480);
-      else this.end();
-    } catch (error) {
-      // It ended between the question and the call; anything else is the caller's to know.
-      if (!(error instanceof SIPCoreInvalidStateError)) reportError(error);
-    }
+    this.#notifier.leave(this);
   }
 
+  /** @internal */
   receive(kind: number, time: Date, reader: Reader): void {
     this.#notifier.receive(kind, time, reader);
   }
 
-  /** To whom waits for an answer nobody will give one; the others will see that nothing comes any more. */
+  /**
+   * To whom waits for an answer nobody will give one; the others will see that nothing comes any more.
+   * @internal
+   */
   engineStopping(): void {
     if (this.#notifier.wanted === "incoming") this[Symbol.dispose]();
   }
 
+  /** @internal */
   engineStopped(): void {
     this.#notifier.engineStopped();
   }

@@ -54,7 +54,6 @@ import {
 import type { InvitationTransferState } from "./invitation_transfer_notifications.ts";
 import { lazy } from "./lazy.ts";
 import { checkSize } from "./message_size.ts";
-import type { NativeObject } from "./native_object.ts";
 import { notificationsOf } from "./notification.ts";
 import type { NotificationStream } from "./notification_stream.ts";
 import { readPeerMessage } from "./peer_message.ts";
@@ -87,7 +86,7 @@ const offer = { CURRENT: 0, GIVEN: 1, NONE: 2 } as const;
  * }, { name: "SIPInvitationChangedState" });
  * ```
  */
-export class Invitation extends InvitationAttributes implements NativeObject {
+export class Invitation extends InvitationAttributes {
   #serial: Serial<"invitation"> | null = null;
   #state: InvitationState = null;
   #subState: InvitationSubState = null;
@@ -133,7 +132,10 @@ export class Invitation extends InvitationAttributes implements NativeObject {
     return this.#subState;
   }
 
-  /** Whether the engine's stop waits for it. */
+  /**
+   * Whether the engine's stop waits for it.
+   * @internal
+   */
   get isLeaving(): boolean {
     return this.#serial !== null;
   }
@@ -261,7 +263,8 @@ export class Invitation extends InvitationAttributes implements NativeObject {
   /**
    * Proposes a change: other streams, another codec, hold, another Contact. The sub-state becomes "sent_proposal", and
    * "normal" with the peer's answer, whatever it is; SIPInvitationGotSDPUpdate comes ahead of it when the answer is a
-   * yes. When both sides propose at once, both get 491.
+   * yes. When both sides propose at once, both get 491. Where the peer has not acknowledged our 2xx to its own re-INVITE
+   * yet, this one goes out when it has (RFC 3261, section 14.1).
    *
    * @throws SIPCoreInvalidStateError unless the call is connected and nothing else is being proposed; TypeError for a
    * bad argument; PJSIPError for a description that PJSIP refuses.
@@ -285,7 +288,7 @@ export class Invitation extends InvitationAttributes implements NativeObject {
     const status = running().sc_invitation_reinvite(this.#serial, args.block, args.size);
     if (status === errors.SC_EBUSY) {
       throw new SIPCoreInvalidStateError(
-        "Could not send re-INVITE: the peer's INVITE, or its ACK, is still on its way",
+        "Could not send re-INVITE: an INVITE of the peer's is on its way",
         this.#state,
       );
     }
@@ -314,9 +317,10 @@ export class Invitation extends InvitationAttributes implements NativeObject {
   }
 
   /**
-   * Answers the offer that the 2xx to an INVITE without `sdp` has brought; it goes with the ACK. When it has not come
-   * within 5 seconds, the ACK refuses all streams and the call ends; in answer to a re-INVITE of ours it repeats what
-   * was agreed on before.
+   * Answers the offer that the response to an INVITE without `sdp` has brought: `sdp.proposedRemote` when the state
+   * becomes "connecting", where the answer goes with the ACK, or "early", where it goes with the PRACK of a reliable
+   * provisional response (RFC 3262, section 5). When it has not come within 5 seconds, the ACK refuses all streams and
+   * the call ends, or is cancelled; in answer to a re-INVITE of ours it repeats what was agreed on before.
    *
    * @throws SIPCoreInvalidStateError when no ACK waits for an answer; TypeError for a bad argument; PJSIPError when the
    * answer does not fit the offer: it can be called again then.
@@ -344,14 +348,20 @@ export class Invitation extends InvitationAttributes implements NativeObject {
     this.#ack = "sent";
   }
 
-  /** The 2xx has brought an offer. */
+  /** A 2xx, or a reliable provisional response, has brought an offer. */
   #oweAck(message: SIPMessage | null): void {
+    clearTimeout(this.#ackTimer);
     this.#ack = "owed";
     this.#offers.proposedRemote = lazy(() => message && sdpOf(message));
     this.#ackTimer = setTimeout(() => {
-      if (this.#serial === null || this.#ack !== "owed" || this.#ending) return;
+      if (this.#serial === null || this.#ack !== "owed" || this.#ending || !runningOrNull()) return;
+      if (this.#state === "early") {
+        this.#isEndedByStack = true;
+        this.#sendEnd(0, []);
+        return;
+      }
       const args = argumentBlock().text("");
-      runningOrNull()?.sc_invitation_ack(this.#serial, args.block, args.size);
+      running().sc_invitation_ack(this.#serial, args.block, args.size);
       this.#ackSent();
     }, ackTime);
   }
@@ -359,7 +369,8 @@ export class Invitation extends InvitationAttributes implements NativeObject {
   /**
    * Sends a MESSAGE within the call (RFC 3428). What the peer answers is not told.
    *
-   * @throws SIPCoreInvalidStateError unless the call is early, connecting or connected; TypeError for a bad argument.
+   * @throws SIPCoreInvalidStateError unless the call is early, connecting or connected, and while an early offer waits
+   * for `sendAck()`; TypeError for a bad argument.
    */
   sendMessage(contentType: string, content: Body, options: InvitationRequestOptions = {}): void {
     this.#sendRequest("MESSAGE", contentType, content, options);
@@ -369,7 +380,8 @@ export class Invitation extends InvitationAttributes implements NativeObject {
    * Sends an INFO within the call (RFC 6086): `sendInfo("application/dtmf-relay", "Signal=5\r\nDuration=160\r\n")`.
    * What the peer answers is not told.
    *
-   * @throws SIPCoreInvalidStateError unless the call is early, connecting or connected; TypeError for a bad argument.
+   * @throws SIPCoreInvalidStateError unless the call is early, connecting or connected, and while an early offer waits
+   * for `sendAck()`; TypeError for a bad argument.
    */
   sendInfo(contentType: string, body: Body, options: InvitationRequestOptions = {}): void {
     this.#sendRequest("INFO", contentType, body, options);
@@ -505,6 +517,7 @@ export class Invitation extends InvitationAttributes implements NativeObject {
     }
   }
 
+  /** @internal */
   receive(kind: number, time: Date, reader: Reader): void {
     switch (kind) {
       case records.SC_RECORD_INVITATION_STATE:
@@ -575,7 +588,9 @@ export class Invitation extends InvitationAttributes implements NativeObject {
         break;
       case inv.EARLY:
         // A late provisional response changes nothing while we are leaving.
-        if (!this.#ending) this.#became("early", change.cause, time);
+        if (this.#ending) break;
+        if (change.awaitsPrack) this.#oweAck(message);
+        this.#became("early", change.cause, time);
         break;
       case inv.CONNECTING:
         if (!this.#ending) {
@@ -799,6 +814,7 @@ export class Invitation extends InvitationAttributes implements NativeObject {
     endSender(this);
   }
 
+  /** @internal */
   engineStopping(): void {
     this.#engineStopping = true;
     if (this.#serial === null || this.#ending) return;
@@ -807,6 +823,7 @@ export class Invitation extends InvitationAttributes implements NativeObject {
     clearTimeout(this.#timer);
   }
 
+  /** @internal */
   engineStopped(): void {
     if (this.#serial === null) return;
     this.#ended({ ...noCause, disconnectReason: "engine stopped" }, new Date());

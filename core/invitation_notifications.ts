@@ -34,10 +34,15 @@ export type InvitationOriginator = "local" | "remote" | null;
 
 /** A change of state, with the message that caused it. */
 export interface InvitationStateChange {
+  /** The state before. */
   prevState: InvitationState;
+  /** The state now. */
   state: InvitationState;
+  /** The sub-state before. */
   prevSubState: InvitationSubState;
+  /** The sub-state now. */
   subState: InvitationSubState;
+  /** Which side has caused it; null: nobody did. */
   originator: InvitationOriginator;
   /** Of the request that caused it. */
   method: string | null;
@@ -47,7 +52,9 @@ export interface InvitationStateChange {
   code: number | null;
   /** Of the response, or the local failure, that caused it. */
   reason: string | null;
+  /** All headers of the message; empty where there was none. */
   headers: HeaderMap;
+  /** The body; null when there is none. */
   body: Body | null;
   /** Why it ended; only in the change to "disconnected". */
   disconnectReason: string | null;
@@ -60,9 +67,13 @@ export type SDPUpdate =
 
 /** A request of the peer's within the call, answered 200 already. */
 export interface InvitationRequest {
+  /** The method of the request. */
   method: string;
+  /** The Request-URI; null for what is no sip or sips URI. */
   requestUri: FrozenSIPURI | null;
+  /** All headers of the message; empty where there was none. */
   headers: HeaderMap;
+  /** The body; null when there is none. */
   body: Body | null;
 }
 

@@ -25,8 +25,11 @@ export interface InvitationSDP {
 
 /** What `sendInvite()` takes. */
 export interface InviteOptions {
+  /** The Request-URI: who is called. */
   requestUri: BaseSIPURI;
+  /** Who calls. */
   fromHeader: BaseFromHeader;
+  /** Who is called. */
   toHeader: BaseToHeader;
   /** Where the INVITE goes: an IP address, its port and transport. */
   routeHeader: BaseRouteHeader;
@@ -34,6 +37,7 @@ export interface InviteOptions {
   contactHeader?: BaseContactHeader;
   /** The offer; null: the peer makes it in its 2xx, and `sendAck()` answers. */
   sdp: BaseSDPSession | null;
+  /** What challenges are answered with; left out or null: nothing. */
   credentials?: BaseCredentials | null;
   /** A Require or Supported header with 100rel asks for reliable provisional responses (RFC 3262). */
   extraHeaders?: Iterable<BaseHeader>;
@@ -49,6 +53,7 @@ export interface InviteOptions {
 export interface ResponseOptions {
   /** The reason phrase; the code's own when left out. */
   reason?: string | null;
+  /** Our Contact; left out or null: our address towards that route. */
   contactHeader?: BaseContactHeader | null;
   /** The answer to the peer's offer, or our offer where the peer has made none. */
   sdp?: BaseSDPSession | null;
@@ -67,16 +72,19 @@ export interface ReinviteOptions {
   contactHeader?: BaseContactHeader | null;
   /** The new offer. Left out: what is agreed on is offered again. null: the peer is to offer. */
   sdp?: BaseSDPSession | null;
+  /** Headers beside those that the library writes by itself. */
   extraHeaders?: Iterable<BaseHeader>;
 }
 
 /** What `sendMessage()` and `sendInfo()` take beside the body. */
 export interface InvitationRequestOptions {
+  /** Headers beside those that the library writes by itself. */
   extraHeaders?: Iterable<BaseHeader>;
 }
 
 /** What `end()` takes. */
 export interface EndOptions {
+  /** Headers beside those that the library writes by itself. */
   extraHeaders?: Iterable<BaseHeader>;
   /** Seconds to wait for the peer's answer; then "disconnected" with 408. Default 32. */
   timeout?: number;

@@ -33,6 +33,7 @@ const sipfrag = "message/sipfrag;version=2.0";
 export interface TransferOptions {
   /** The call of ours that the peer shall take the place of in the target's eyes: an attended transfer. */
   replacedDialogId?: DialogID | null;
+  /** Headers beside those that the library writes by itself. */
   extraHeaders?: Iterable<BaseHeader>;
 }
 

@@ -21,22 +21,31 @@ export type InvitationTransferState =
 
 /** A REFER, sent or received. */
 export interface InvitationReferral {
+  /** Always "REFER". */
   method: "REFER";
+  /** The Request-URI; null for what is no sip or sips URI. */
   requestUri: FrozenSIPURI | null;
   /** Refer-To says where the call shall go, Referred-By who wants it. */
   headers: HeaderMap;
+  /** The body; null when there is none. */
   body: Body | null;
 }
 
 /** What the peer tells of the call that it was asked to make. */
 export interface InvitationTransferNotify {
+  /** The Request-URI; null for what is no sip or sips URI. */
   requestUri: FrozenSIPURI | null;
+  /** The From header. */
   fromHeader: FrozenFromHeader | null;
+  /** The To header. */
   toHeader: FrozenToHeader | null;
+  /** All headers of the message; empty where there was none. */
   headers: HeaderMap;
   /** A status line of SIP, such as "SIP/2.0 180 Ringing". */
   body: Body | null;
+  /** The content type; null when there is none. */
   contentType: FrozenContentTypeHeader | null;
+  /** The event package; null when it is not named. */
   event: string | null;
 }
 
@@ -54,6 +63,7 @@ export interface InvitationTransferNotifications {
   SIPInvitationTransferDidFail: Note<Invitation, { code: number; reason: string }>;
   /** The peer tells how it goes. */
   SIPInvitationTransferGotNotify: Note<Invitation, InvitationTransferNotify>;
+  /** The state of the transfer changed. */
   SIPInvitationTransferChangedState: Note<
     Invitation,
     { prevState: InvitationTransferState; state: InvitationTransferState }

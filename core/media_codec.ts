@@ -3,6 +3,7 @@ import { checkInteger, checkText } from "./check_argument.ts";
 
 /** What {@linkcode MediaCodec} is made from. */
 export interface MediaCodecInit {
+  /** The name of the codec, as in "PCMU". */
   readonly name: string;
   /** Clock rate in Hz. */
   readonly rate: number;
@@ -26,7 +27,9 @@ export class MediaCodec implements MediaCodecInit {
   /** Clock rate in Hz. */
   readonly rate: number;
 
+  /** From its parts, which are copied. */
   constructor(name: string, rate: number);
+  /** From all of it in one object, which may be another value of the kind. */
   constructor(init: MediaCodecInit);
   constructor(first: string | MediaCodecInit, rate?: number) {
     const init = typeof first === "string" ? { name: first, rate } : first;

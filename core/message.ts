@@ -22,6 +22,7 @@ import type { SendOptions } from "./request_options.ts";
 
 /** What a Message is made from. */
 export interface MessageOptions {
+  /** Who sends it. */
   fromHeader: BaseFromHeader;
   /** Its URI is the request URI. */
   toHeader: BaseToHeader;
@@ -29,9 +30,11 @@ export interface MessageOptions {
   routeHeader: BaseRouteHeader;
   /** "type/subtype", parameters may follow. */
   contentType: string;
+  /** The message itself. */
   body: Body;
   /** What answers the first challenge. */
   credentials?: BaseCredentials | null;
+  /** Headers beside those that the library writes by itself. */
   extraHeaders?: Iterable<BaseHeader>;
 }
 
@@ -70,6 +73,7 @@ export class Message {
   readonly #request: Request;
 
   /** @throws TypeError for bad arguments. */
+  /** With what it will be sent; the arguments are copied and checked. */
   constructor(options: MessageOptions) {
     this.toHeader = FrozenToHeader.from(checkInstance(options.toHeader, BaseToHeader, "toHeader"));
     const { fromHeader, routeHeader, credentials, extraHeaders, contentType, body } = options;
@@ -100,18 +104,22 @@ export class Message {
     return this.#request.fromHeader;
   }
 
+  /** The route over which it went. */
   get routeHeader(): FrozenRouteHeader {
     return this.#request.routeHeader;
   }
 
+  /** What challenges are answered with; null: nothing. */
   get credentials(): FrozenCredentials | null {
     return this.#request.credentials;
   }
 
+  /** Headers beside those that the library writes by itself. */
   get extraHeaders(): FrozenList<BaseHeader> {
     return this.#request.extraHeaders;
   }
 
+  /** The type of the body. */
   get contentType(): string {
     return this.#request.contentType!;
   }

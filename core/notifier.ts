@@ -11,6 +11,7 @@ import { emptyHeaderMap, type HeaderMap } from "./header_map.ts";
 import type { NativeObject } from "./native_object.ts";
 import { type PeerMessage, readPeerMessage } from "./peer_message.ts";
 import { hold, release } from "./registry.ts";
+import { runningOrNull } from "./running.ts";
 import type { FrozenSIPURI } from "./uri.ts";
 
 /** The states of an IncomingSubscription and of an IncomingReferral. */
@@ -20,26 +21,33 @@ const states: readonly IncomingSubscriptionState[] = ["incoming", "pending", "ac
 
 /** A change of state. */
 export interface IncomingSubscriptionStateChange {
+  /** The state before. */
   prevState: IncomingSubscriptionState;
+  /** The state now. */
   state: IncomingSubscriptionState;
 }
 
 /** A request that came, or a NOTIFY that was sent. */
 export interface SubscriptionRequest {
+  /** The method of the request. */
   method: string;
   /** null for what is no sip or sips URI. */
   requestUri: FrozenSIPURI | null;
   /** Empty for what waits for its connection. */
   headers: HeaderMap;
+  /** The body; null when there is none. */
   body: Body | null;
 }
 
 /** A response that was sent, or came. */
 export interface SubscriptionResponse {
+  /** The code of the response. */
   code: number;
+  /** The reason phrase of the response. */
   reason: string;
   /** Empty when there was no response. */
   headers: HeaderMap;
+  /** The body; null when there is none. */
   body: Body | null;
 }
 
@@ -114,6 +122,18 @@ export class Notifier {
         `Could not ${what}: the ${this.#noun} is ${this.wanted}`,
         this.#state,
       );
+    }
+  }
+
+  /** Refuses what was not answered and ends the rest, quietly. */
+  leave(owner: { reject(code: number): void; end(): void }): void {
+    if (this.#state === "terminated" || this.wanted === "terminated" || !runningOrNull()) return;
+    try {
+      if (this.wanted === "incoming") owner.reject(480);
+      else owner.end();
+    } catch (error) {
+      // It ended between the question and the call; anything else is the caller's to know.
+      if (!(error instanceof SIPCoreInvalidStateError)) reportError(error);
     }
   }
 

@@ -18,7 +18,6 @@ import {
   Header,
   ToHeader,
 } from "./headers.ts";
-import type { EngineBound } from "./native_object.ts";
 import { notificationsOf } from "./notification.ts";
 import type { NotificationStream } from "./notification_stream.ts";
 import { MOST_SECONDS } from "./parameters.ts";
@@ -36,6 +35,7 @@ export interface PublicationOptions {
   credentials?: BaseCredentials | null;
   /** For how many seconds to publish. Default 300. */
   duration?: number;
+  /** Headers beside those that the library writes by itself. */
   extraHeaders?: Iterable<BaseHeader>;
 }
 
@@ -70,7 +70,8 @@ const ownHeaders = ["event", "expires", "sip-if-match"];
  * }
  * ```
  */
-export class Publication implements EngineBound {
+export class Publication {
+  /** @internal */
   readonly isLeaving = false;
   /** The event package, such as "presence". */
   readonly event: string;
@@ -88,6 +89,7 @@ export class Publication implements EngineBound {
   #isDisposed = false;
 
   /** @throws TypeError and RangeError for bad arguments. */
+  /** A state that is not published yet. */
   constructor(
     fromHeader: BaseFromHeader,
     event: string,
@@ -312,8 +314,10 @@ export class Publication implements EngineBound {
     if (this.#isDisposed) this.#leave();
   }
 
+  /** @internal */
   engineStopping(): void {}
 
+  /** @internal */
   engineStopped(): void {
     endSender(this);
   }

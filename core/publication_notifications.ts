@@ -5,10 +5,13 @@ import type { Publication } from "./publication.ts";
 
 /** A PUBLISH was answered with a 2xx. */
 export interface PublicationSuccess {
+  /** The code of the response. */
   code: number;
+  /** The reason phrase, or what went wrong here. */
   reason: string;
   /** For how many seconds it holds. */
   expiresIn: number;
+  /** The route over which it went. */
   routeHeader: FrozenRouteHeader;
 }
 
@@ -16,7 +19,9 @@ export interface PublicationSuccess {
 export interface PublicationFailure {
   /** Of the response; 408 without one, 503 when the connection failed, 0 when it could not be sent. */
   code: number;
+  /** The reason phrase, or what went wrong here. */
   reason: string;
+  /** The route over which it went. */
   routeHeader: FrozenRouteHeader;
 }
 

@@ -2,12 +2,13 @@
 import type { Note } from "./notification.ts";
 import type { Referral } from "./referral.ts";
 import type { ReferralStatus } from "./sipfrag.ts";
-import type { ReceivedNotify, SubscriptionStateChange } from "./subscriber.ts";
+import type { ReceivedNotify, SubscriptionStateChange } from "./subscriber_messages.ts";
 
 /** How a referral has ended. */
 export interface ReferralOutcome {
   /** The status that the peer told last; null where it told none. */
   code: number | null;
+  /** Why it ended or failed; null when that was not said. */
   reason: string | null;
 }
 

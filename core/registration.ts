@@ -25,7 +25,6 @@ import {
   ToHeader,
 } from "./headers.ts";
 import { lazy } from "./lazy.ts";
-import type { EngineBound } from "./native_object.ts";
 import { notificationsOf } from "./notification.ts";
 import type { NotificationStream } from "./notification_stream.ts";
 import { MOST_SECONDS } from "./parameters.ts";
@@ -44,6 +43,7 @@ export interface RegistrationOptions {
   credentials?: BaseCredentials | null;
   /** For how many seconds to register. Default 300. */
   duration?: number;
+  /** Headers beside those that the library writes by itself. */
   extraHeaders?: Iterable<BaseHeader>;
   /** Whether it registers again by itself: in time, after the loss of its connection, and after failures. Default false. */
   autoRefresh?: boolean;
@@ -84,7 +84,8 @@ const ownHeaders = ["expires"];
  * }
  * ```
  */
-export class Registration implements EngineBound {
+export class Registration {
+  /** @internal */
   readonly isLeaving = false;
   /** Whether it registers again by itself. */
   readonly autoRefresh: boolean;
@@ -110,6 +111,7 @@ export class Registration implements EngineBound {
   #unlisten: () => void = () => {};
 
   /** @throws TypeError and RangeError for bad arguments. */
+  /** An address that is not registered yet. */
   constructor(fromHeader: BaseFromHeader, options: RegistrationOptions = {}) {
     this.#fromHeader = FrozenFromHeader.from(checkInstance(fromHeader, BaseFromHeader, "fromHeader"));
     this.credentials = options.credentials ?? null;
@@ -396,8 +398,10 @@ export class Registration implements EngineBound {
     if (this.#isDisposed) this.#leave();
   }
 
+  /** @internal */
   engineStopping(): void {}
 
+  /** @internal */
   engineStopped(): void {
     this.#isActive = false;
     this.#retry.clear();

@@ -7,7 +7,9 @@ import type { Registration } from "./registration.ts";
 
 /** A REGISTER was answered with a 2xx. */
 export interface RegistrationSuccess {
+  /** The code of the response. */
   code: number;
+  /** The reason phrase, or what went wrong here. */
   reason: string;
   /** What was registered. */
   contactHeader: FrozenContactHeader;
@@ -15,6 +17,7 @@ export interface RegistrationSuccess {
   contactHeaderList: FrozenList<FrozenContactHeader>;
   /** For how many seconds it holds. */
   expiresIn: number;
+  /** The route over which it went. */
   routeHeader: FrozenRouteHeader;
 }
 
@@ -22,7 +25,9 @@ export interface RegistrationSuccess {
 export interface RegistrationFailure {
   /** Of the response; 408 without one, 503 when the connection failed, 0 when it could not be sent. */
   code: number;
+  /** The reason phrase, or what went wrong here. */
   reason: string;
+  /** The route over which it went. */
   routeHeader: FrozenRouteHeader;
   /** The least `duration` that the registrar takes, in seconds (423); null when it says none. */
   minExpires: number | null;

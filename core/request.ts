@@ -27,7 +27,6 @@ import {
   FrozenRouteHeader,
   FrozenToHeader,
 } from "./headers.ts";
-import type { NativeObject } from "./native_object.ts";
 import { notificationsOf } from "./notification.ts";
 import type { NotificationStream } from "./notification_stream.ts";
 import { readPeerMessage } from "./peer_message.ts";
@@ -103,7 +102,7 @@ export function ownRequest(request: Request, owner: RequestOwner): void {
  * for await (const { data } of notifications) console.log(data.code, data.reason);
  * ```
  */
-export class Request implements NativeObject {
+export class Request {
   static #expireWarningTime = 30;
 
   /** How many seconds before the end SIPRequestWillExpire comes; half of the time when that is less. Default 30. */
@@ -118,15 +117,23 @@ export class Request implements NativeObject {
 
   /** The method, as it was given. */
   readonly method: string;
+  /** The Request-URI. */
   readonly requestUri: FrozenSIPURI;
   /** With its tag. */
   readonly fromHeader: FrozenFromHeader;
+  /** The route over which it went. */
   readonly routeHeader: FrozenRouteHeader;
+  /** What challenges are answered with; null: nothing. */
   readonly credentials: FrozenCredentials | null;
+  /** The Contact header; null when there is none. */
   readonly contactHeader: FrozenContactHeader | null;
+  /** The Call-ID, which was made if none was given. */
   readonly callId: string;
+  /** Headers beside those that the library writes by itself. */
   readonly extraHeaders: FrozenList<BaseHeader>;
+  /** The type of the body; null when there is none. */
   readonly contentType: string | null;
+  /** @internal */
   readonly isLeaving = false;
   readonly #route: CheckedRoute;
   readonly #uriHeaders: readonly BaseHeader[];
@@ -145,6 +152,8 @@ export class Request implements NativeObject {
   #unlisten: () => void = () => {};
 
   /**
+   * With what it will be sent; the arguments are copied and checked.
+   *
    * @throws TypeError and RangeError for bad arguments; SIPCoreInvalidStateError when a Contact has to be made and the
    * engine does not run.
    */
@@ -291,6 +300,7 @@ export class Request implements NativeObject {
     this.end();
   }
 
+  /** @internal */
   receive(_kind: number, time: Date, reader: Reader): void {
     const code = reader.u32();
     this.#cseq = reader.u32();
@@ -381,8 +391,10 @@ export class Request implements NativeObject {
     this.#owner?.ended();
   }
 
+  /** @internal */
   engineStopping(): void {}
 
+  /** @internal */
   engineStopped(): void {
     if (this.#state === "IN_PROGRESS") this.#failed(unavailable, "engine stopped", null, null, new Date());
     else this.#ended();

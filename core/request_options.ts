@@ -14,9 +14,11 @@ import type { BaseSIPURI } from "./uri.ts";
 export interface RequestOptions {
   /** Any but INVITE, ACK and CANCEL, which are an Invitation's. */
   method: string;
+  /** The Request-URI: whom it is for. */
   requestUri: BaseSIPURI;
   /** It gets a tag when it has none. */
   fromHeader: BaseFromHeader;
+  /** The To header. */
   toHeader: BaseToHeader;
   /** Where the request goes: an IP address, its port and transport. */
   routeHeader: BaseRouteHeader;
@@ -35,6 +37,7 @@ export interface RequestOptions {
   extraHeaders?: Iterable<BaseHeader>;
   /** "type/subtype", parameters may follow; only beside `body`. */
   contentType?: string | null;
+  /** The body; null when there is none. */
   body?: Body | null;
 }
 

@@ -5,6 +5,7 @@ import { orNull, parsing } from "./parsing.ts";
 
 /** What {@linkcode SDPAttribute} is made from. */
 export interface SDPAttributeInit {
+  /** The name, in front of the colon. */
   name: string;
   /** "": a flag such as "sendrecv". */
   value: string;
@@ -45,6 +46,7 @@ export abstract class BaseSDPAttribute {
 
   readonly #fields: SDPAttributeInit;
 
+  /** For the two twins alone. */
   constructor(init: SDPAttributeInit) {
     checkConcrete(new.target, BaseSDPAttribute);
     this.#fields = { name: checkName(init.name), value: checkText(init.value, "value") };
@@ -53,6 +55,7 @@ export abstract class BaseSDPAttribute {
   /** Whether this is the twin that never changes. */
   abstract get frozen(): boolean;
 
+  /** The name, in front of the colon. */
   get name(): string {
     return this.#fields.name;
   }
@@ -85,16 +88,20 @@ export abstract class BaseSDPAttribute {
  * ```
  */
 export class SDPAttribute extends BaseSDPAttribute {
+  /** From its parts, which are copied. */
   constructor(name: string, value: string);
+  /** From all of it in one object, which may be another value of the kind. */
   constructor(init: SDPAttributeInit);
   constructor(first: string | SDPAttributeInit, value?: string) {
     super(attributeInit(first, value));
   }
 
+  /** That it can be changed. */
   get frozen(): false {
     return false;
   }
 
+  /** The name, in front of the colon. */
   override get name(): string {
     return super.name;
   }
@@ -102,6 +109,7 @@ export class SDPAttribute extends BaseSDPAttribute {
     write(this, { name: checkName(name) });
   }
 
+  /** What stands behind the colon; empty for a flag. */
   override get value(): string {
     return super.value;
   }
@@ -112,13 +120,16 @@ export class SDPAttribute extends BaseSDPAttribute {
 
 /** A {@linkcode SDPAttribute} that never changes. */
 export class FrozenSDPAttribute extends BaseSDPAttribute {
+  /** From its parts, which are copied. */
   constructor(name: string, value: string);
+  /** From all of it in one object, which may be another value of the kind. */
   constructor(init: SDPAttributeInit);
   constructor(first: string | SDPAttributeInit, value?: string) {
     super(attributeInit(first, value));
     Object.freeze(this);
   }
 
+  /** That it never changes. */
   get frozen(): true {
     return true;
   }
@@ -155,6 +166,7 @@ export function parseAttribute(text: string): SDPAttributeInit {
  * ```
  */
 export class SDPAttributeList extends Array<SDPAttribute> {
+  /** What `map()` and the like make: ordinary arrays. */
   static override get [Symbol.species](): ArrayConstructor {
     return Array;
   }
@@ -177,6 +189,7 @@ export class SDPAttributeList extends Array<SDPAttribute> {
 
   /** The value of the first attribute of this name, `missing` when there is none. */
   getFirst(name: string): string | null;
+  /** The value of the first attribute of that name; `missing` when there is none. */
   getFirst<D>(name: string, missing: D): string | D;
   getFirst(name: string, missing: unknown = null): unknown {
     return firstOf(this, name) ?? missing;
@@ -207,6 +220,7 @@ export class FrozenSDPAttributeList extends FrozenList<FrozenSDPAttribute> {
 
   /** The value of the first attribute of this name, `missing` when there is none. */
   getFirst(name: string): string | null;
+  /** The value of the first attribute of that name; `missing` when there is none. */
   getFirst<D>(name: string, missing: D): string | D;
   getFirst(name: string, missing: unknown = null): unknown {
     return firstOf(this, name) ?? missing;

@@ -6,6 +6,7 @@ import { orNull, parsing } from "./parsing.ts";
 export interface SDPBandwidthInfoInit {
   /** What the value is a limit of: "CT", "AS" (kbit/s), "TIAS" (bit/s), "RS", "RR" … */
   modifier: string;
+  /** The limit, in the unit of the modifier. */
   value: number;
 }
 
@@ -44,6 +45,7 @@ export abstract class BaseSDPBandwidthInfo {
 
   readonly #fields: SDPBandwidthInfoInit;
 
+  /** For the two twins alone. */
   constructor(init: SDPBandwidthInfoInit) {
     checkConcrete(new.target, BaseSDPBandwidthInfo);
     this.#fields = { modifier: checkModifier(init.modifier), value: checkValue(init.value) };
@@ -57,6 +59,7 @@ export abstract class BaseSDPBandwidthInfo {
     return this.#fields.modifier;
   }
 
+  /** The limit, in the unit of the modifier. */
   get value(): number {
     return this.#fields.value;
   }
@@ -85,16 +88,20 @@ export abstract class BaseSDPBandwidthInfo {
  * ```
  */
 export class SDPBandwidthInfo extends BaseSDPBandwidthInfo {
+  /** From its parts, which are copied. */
   constructor(modifier: string, value: number);
+  /** From all of it in one object, which may be another value of the kind. */
   constructor(init: SDPBandwidthInfoInit);
   constructor(first: string | SDPBandwidthInfoInit, value?: number) {
     super(bandwidthInit(first, value));
   }
 
+  /** That it can be changed. */
   get frozen(): false {
     return false;
   }
 
+  /** What the limit is for: "AS", "CT", "TIAS". */
   override get modifier(): string {
     return super.modifier;
   }
@@ -102,6 +109,7 @@ export class SDPBandwidthInfo extends BaseSDPBandwidthInfo {
     write(this, { modifier: checkModifier(modifier) });
   }
 
+  /** The limit, in the unit of the modifier. */
   override get value(): number {
     return super.value;
   }
@@ -112,13 +120,16 @@ export class SDPBandwidthInfo extends BaseSDPBandwidthInfo {
 
 /** A {@linkcode SDPBandwidthInfo} that never changes. */
 export class FrozenSDPBandwidthInfo extends BaseSDPBandwidthInfo {
+  /** From its parts, which are copied. */
   constructor(modifier: string, value: number);
+  /** From all of it in one object, which may be another value of the kind. */
   constructor(init: SDPBandwidthInfoInit);
   constructor(first: string | SDPBandwidthInfoInit, value?: number) {
     super(bandwidthInit(first, value));
     Object.freeze(this);
   }
 
+  /** That it never changes. */
   get frozen(): true {
     return true;
   }

@@ -2,6 +2,7 @@
 import { checkConcrete, checkInstance, checkWord } from "./check_argument.ts";
 import { orNull, parsing } from "./parsing.ts";
 
+/** What may be left out of {@linkcode SDPConnection}. */
 export interface SDPConnectionOptions {
   /** Default "IN". */
   netType?: string;
@@ -52,6 +53,7 @@ export abstract class BaseSDPConnection {
 
   readonly #fields: Fields;
 
+  /** For the two twins alone. */
   constructor(init: SDPConnectionInit) {
     checkConcrete(new.target, BaseSDPConnection);
     const address = checkWord(init.address, "address");
@@ -65,14 +67,17 @@ export abstract class BaseSDPConnection {
   /** Whether this is the twin that never changes. */
   abstract get frozen(): boolean;
 
+  /** The address. */
   get address(): string {
     return this.#fields.address;
   }
 
+  /** The type of the network: "IN". */
   get netType(): string {
     return this.#fields.netType;
   }
 
+  /** The type of the address: "IP4" or "IP6". */
   get addressType(): string {
     return this.#fields.addressType;
   }
@@ -102,16 +107,20 @@ export abstract class BaseSDPConnection {
  * ```
  */
 export class SDPConnection extends BaseSDPConnection {
+  /** From its parts, which are copied. */
   constructor(address: string, options?: SDPConnectionOptions);
+  /** From all of it in one object, which may be another value of the kind. */
   constructor(init: SDPConnectionInit);
   constructor(first: string | SDPConnectionInit, options?: SDPConnectionOptions) {
     super(typeof first === "string" ? { ...options, address: first } : first);
   }
 
+  /** That it can be changed. */
   get frozen(): false {
     return false;
   }
 
+  /** The address. */
   override get address(): string {
     return super.address;
   }
@@ -120,6 +129,7 @@ export class SDPConnection extends BaseSDPConnection {
     write(this, { address: checkWord(address, "address") });
   }
 
+  /** The type of the network: "IN". */
   override get netType(): string {
     return super.netType;
   }
@@ -127,6 +137,7 @@ export class SDPConnection extends BaseSDPConnection {
     write(this, { netType: checkWord(netType, "netType") });
   }
 
+  /** The type of the address: "IP4" or "IP6". */
   override get addressType(): string {
     return super.addressType;
   }
@@ -137,13 +148,16 @@ export class SDPConnection extends BaseSDPConnection {
 
 /** A {@linkcode SDPConnection} that never changes. */
 export class FrozenSDPConnection extends BaseSDPConnection {
+  /** From its parts, which are copied. */
   constructor(address: string, options?: SDPConnectionOptions);
+  /** From all of it in one object, which may be another value of the kind. */
   constructor(init: SDPConnectionInit);
   constructor(first: string | SDPConnectionInit, options?: SDPConnectionOptions) {
     super(typeof first === "string" ? { ...options, address: first } : first);
     Object.freeze(this);
   }
 
+  /** That it never changes. */
   get frozen(): true {
     return true;
   }

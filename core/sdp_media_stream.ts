@@ -23,6 +23,7 @@ import { allValues, firstValue, parseLines, type SDPLine } from "./sdp_lines.ts"
 /** Which way media flows. */
 export type MediaDirection = "sendrecv" | "sendonly" | "recvonly" | "inactive";
 
+/** What may be left out of {@linkcode SDPMediaStream}. */
 export interface SDPMediaStreamOptions {
   /** How many consecutive ports; 1, the default, is not printed. */
   portCount?: number;
@@ -119,6 +120,7 @@ export abstract class BaseSDPMediaStream {
 
   readonly #fields: Fields;
 
+  /** For the two twins alone. */
   constructor(init: SDPMediaStreamInit, frozen: boolean) {
     checkConcrete(new.target, BaseSDPMediaStream);
     this.#fields = {
@@ -264,7 +266,9 @@ export abstract class BaseSDPMediaStream {
  * ```
  */
 export class SDPMediaStream extends BaseSDPMediaStream {
+  /** From its parts, which are copied. */
   constructor(media: string, port: number, transport: string, options?: SDPMediaStreamOptions);
+  /** From all of it in one object, which may be another value of the kind. */
   constructor(init: SDPMediaStreamInit);
   constructor(
     first: string | SDPMediaStreamInit,
@@ -275,10 +279,12 @@ export class SDPMediaStream extends BaseSDPMediaStream {
     super(positional(first, port, transport, options), false);
   }
 
+  /** That it can be changed. */
   get frozen(): false {
     return false;
   }
 
+  /** The kind of the stream, such as "audio". */
   override get media(): string {
     return super.media;
   }
@@ -286,6 +292,7 @@ export class SDPMediaStream extends BaseSDPMediaStream {
     write(this, { media: checkWord(media, "media") });
   }
 
+  /** The port; 0: the stream is refused or over. */
   override get port(): number {
     return super.port;
   }
@@ -293,6 +300,7 @@ export class SDPMediaStream extends BaseSDPMediaStream {
     write(this, { port: checkStreamPort(port) });
   }
 
+  /** The transport, such as "RTP/AVP". */
   override get transport(): string {
     return super.transport;
   }
@@ -300,6 +308,7 @@ export class SDPMediaStream extends BaseSDPMediaStream {
     write(this, { transport: checkWord(transport, "transport") });
   }
 
+  /** How many ports the stream takes. */
   override get portCount(): number {
     return super.portCount;
   }
@@ -307,6 +316,7 @@ export class SDPMediaStream extends BaseSDPMediaStream {
     write(this, { portCount: checkPortCount(portCount) });
   }
 
+  /** The formats; for RTP the payload types. */
   override get formats(): string[] {
     return super.formats as string[];
   }
@@ -314,6 +324,7 @@ export class SDPMediaStream extends BaseSDPMediaStream {
     write(this, { formats: copyFormats(formats, false) });
   }
 
+  /** The "i=" line; null when there is none. */
   override get info(): string | null {
     return super.info;
   }
@@ -321,6 +332,7 @@ export class SDPMediaStream extends BaseSDPMediaStream {
     write(this, { info: checkOptionalText(info, "info") || null });
   }
 
+  /** The "c=" line; null when there is none. */
   override get connection(): SDPConnection | null {
     return super.connection as SDPConnection | null;
   }
@@ -328,6 +340,7 @@ export class SDPMediaStream extends BaseSDPMediaStream {
     write(this, { connection: copyConnection(connection, false) });
   }
 
+  /** The "a=" lines. */
   override get attributes(): SDPAttributeList {
     return super.attributes as SDPAttributeList;
   }
@@ -335,6 +348,7 @@ export class SDPMediaStream extends BaseSDPMediaStream {
     write(this, { attributes: copyAttributes(attributes, false) });
   }
 
+  /** The "b=" lines. */
   override get bandwidthInfo(): SDPBandwidthInfo[] {
     return super.bandwidthInfo as SDPBandwidthInfo[];
   }
@@ -345,7 +359,9 @@ export class SDPMediaStream extends BaseSDPMediaStream {
 
 /** A {@linkcode SDPMediaStream} that never changes, nor does anything in it. */
 export class FrozenSDPMediaStream extends BaseSDPMediaStream {
+  /** From its parts, which are copied. */
   constructor(media: string, port: number, transport: string, options?: SDPMediaStreamOptions);
+  /** From all of it in one object, which may be another value of the kind. */
   constructor(init: SDPMediaStreamInit);
   constructor(
     first: string | SDPMediaStreamInit,
@@ -357,22 +373,27 @@ export class FrozenSDPMediaStream extends BaseSDPMediaStream {
     Object.freeze(this);
   }
 
+  /** That it never changes. */
   get frozen(): true {
     return true;
   }
 
+  /** The formats; for RTP the payload types. */
   override get formats(): FrozenList<string> {
     return super.formats as FrozenList<string>;
   }
 
+  /** The "c=" line; null when there is none. */
   override get connection(): FrozenSDPConnection | null {
     return super.connection as FrozenSDPConnection | null;
   }
 
+  /** The "a=" lines. */
   override get attributes(): FrozenSDPAttributeList {
     return super.attributes as FrozenSDPAttributeList;
   }
 
+  /** The "b=" lines. */
   override get bandwidthInfo(): FrozenList<FrozenSDPBandwidthInfo> {
     return super.bandwidthInfo as FrozenList<FrozenSDPBandwidthInfo>;
   }

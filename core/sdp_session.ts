@@ -38,6 +38,7 @@ import {
   SDPMediaStream,
 } from "./sdp_media_stream.ts";
 
+/** What may be left out of {@linkcode SDPSession}. */
 export interface SDPSessionOptions {
   /** The session's number, 0 to 2^64 - 1; null or left out: the current time in NTP seconds. */
   id?: number | bigint | null;
@@ -136,6 +137,7 @@ export abstract class BaseSDPSession {
 
   readonly #fields: Fields;
 
+  /** For the two twins alone. */
   constructor(given: SDPSessionInit, frozen: boolean) {
     checkConcrete(new.target, BaseSDPSession);
     // The fields of a session are exact where its getters round.
@@ -177,14 +179,17 @@ export abstract class BaseSDPSession {
     return Number(this.#fields.version);
   }
 
+  /** The user in the "o=" line. */
   get user(): string {
     return this.#fields.user;
   }
 
+  /** The type of the network in the "o=" line: "IN". */
   get netType(): string {
     return this.#fields.netType;
   }
 
+  /** The type of the address in the "o=" line: "IP4" or "IP6". */
   get addressType(): string {
     return this.#fields.addressType;
   }
@@ -286,16 +291,20 @@ export abstract class BaseSDPSession {
  * ```
  */
 export class SDPSession extends BaseSDPSession {
+  /** From its parts, which are copied. */
   constructor(address: string, options?: SDPSessionOptions);
+  /** From all of it in one object, which may be another value of the kind. */
   constructor(init: SDPSessionInit);
   constructor(first: string | SDPSessionInit, options?: SDPSessionOptions) {
     super(typeof first === "string" ? { ...options, address: first } : first, false);
   }
 
+  /** That it can be changed. */
   get frozen(): false {
     return false;
   }
 
+  /** The address in the "o=" line. */
   override get address(): string {
     return super.address;
   }
@@ -304,6 +313,7 @@ export class SDPSession extends BaseSDPSession {
     write(this, { address: checkWord(address, "address") });
   }
 
+  /** The id of the session in the "o=" line. */
   override get id(): number {
     return super.id;
   }
@@ -311,6 +321,7 @@ export class SDPSession extends BaseSDPSession {
     write(this, { id: checkId(id, "id") });
   }
 
+  /** The version of the session, which goes up with each change. */
   override get version(): number {
     return super.version;
   }
@@ -318,6 +329,7 @@ export class SDPSession extends BaseSDPSession {
     write(this, { version: checkId(version, "version") });
   }
 
+  /** The user in the "o=" line. */
   override get user(): string {
     return super.user;
   }
@@ -325,6 +337,7 @@ export class SDPSession extends BaseSDPSession {
     write(this, { user: checkWord(user, "user") });
   }
 
+  /** The type of the network in the "o=" line: "IN". */
   override get netType(): string {
     return super.netType;
   }
@@ -332,6 +345,7 @@ export class SDPSession extends BaseSDPSession {
     write(this, { netType: checkWord(netType, "netType") });
   }
 
+  /** The type of the address in the "o=" line: "IP4" or "IP6". */
   override get addressType(): string {
     return super.addressType;
   }
@@ -339,6 +353,7 @@ export class SDPSession extends BaseSDPSession {
     write(this, { addressType: checkWord(addressType, "addressType") });
   }
 
+  /** The "s=" line. */
   override get name(): string {
     return super.name;
   }
@@ -346,6 +361,7 @@ export class SDPSession extends BaseSDPSession {
     write(this, { name: checkText(name, "name") });
   }
 
+  /** The "i=" line; null when there is none. */
   override get info(): string | null {
     return super.info;
   }
@@ -353,6 +369,7 @@ export class SDPSession extends BaseSDPSession {
     write(this, { info: checkOptionalText(info, "info") || null });
   }
 
+  /** The "c=" line; null when there is none. */
   override get connection(): SDPConnection | null {
     return super.connection as SDPConnection | null;
   }
@@ -360,6 +377,7 @@ export class SDPSession extends BaseSDPSession {
     write(this, { connection: copyConnection(connection, false) });
   }
 
+  /** The start in the "t=" line; 0: none. */
   override get startTime(): number {
     return super.startTime;
   }
@@ -367,6 +385,7 @@ export class SDPSession extends BaseSDPSession {
     write(this, { startTime: checkTime(startTime, "startTime") });
   }
 
+  /** The end in the "t=" line; 0: none. */
   override get stopTime(): number {
     return super.stopTime;
   }
@@ -374,6 +393,7 @@ export class SDPSession extends BaseSDPSession {
     write(this, { stopTime: checkTime(stopTime, "stopTime") });
   }
 
+  /** The "a=" lines. */
   override get attributes(): SDPAttributeList {
     return super.attributes as SDPAttributeList;
   }
@@ -381,6 +401,7 @@ export class SDPSession extends BaseSDPSession {
     write(this, { attributes: copyAttributes(attributes, false) });
   }
 
+  /** The "b=" lines. */
   override get bandwidthInfo(): SDPBandwidthInfo[] {
     return super.bandwidthInfo as SDPBandwidthInfo[];
   }
@@ -388,6 +409,7 @@ export class SDPSession extends BaseSDPSession {
     write(this, { bandwidthInfo: copyBandwidthInfo(bandwidthInfo, false) });
   }
 
+  /** The streams. */
   override get media(): SDPMediaStream[] {
     return super.media as SDPMediaStream[];
   }
@@ -398,29 +420,36 @@ export class SDPSession extends BaseSDPSession {
 
 /** A {@linkcode SDPSession} that never changes, nor does anything in it. */
 export class FrozenSDPSession extends BaseSDPSession {
+  /** From its parts, which are copied. */
   constructor(address: string, options?: SDPSessionOptions);
+  /** From all of it in one object, which may be another value of the kind. */
   constructor(init: SDPSessionInit);
   constructor(first: string | SDPSessionInit, options?: SDPSessionOptions) {
     super(typeof first === "string" ? { ...options, address: first } : first, true);
     Object.freeze(this);
   }
 
+  /** That it never changes. */
   get frozen(): true {
     return true;
   }
 
+  /** The "c=" line; null when there is none. */
   override get connection(): FrozenSDPConnection | null {
     return super.connection as FrozenSDPConnection | null;
   }
 
+  /** The "a=" lines. */
   override get attributes(): FrozenSDPAttributeList {
     return super.attributes as FrozenSDPAttributeList;
   }
 
+  /** The "b=" lines. */
   override get bandwidthInfo(): FrozenList<FrozenSDPBandwidthInfo> {
     return super.bandwidthInfo as FrozenList<FrozenSDPBandwidthInfo>;
   }
 
+  /** The streams. */
   override get media(): FrozenList<FrozenSDPMediaStream> {
     return super.media as FrozenList<FrozenSDPMediaStream>;
   }

@@ -6,7 +6,9 @@ import { sipStatusMessages } from "./sip_status_messages.ts";
 
 /** The status of a response of somebody else's. */
 export interface ReferralStatus {
+  /** The code in the status line. */
   code: number;
+  /** The reason phrase in the status line. */
   reason: string;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import type { Note } from "./notification.ts";
-import type { ReceivedNotify, SubscriptionEnd, SubscriptionStateChange } from "./subscriber.ts";
+import type { ReceivedNotify, SubscriptionEnd, SubscriptionStateChange } from "./subscriber_messages.ts";
 import type { Subscription } from "./subscription.ts";
 
 /** Why a subscription has failed. */
@@ -10,6 +10,7 @@ export interface SubscriptionFailure {
    * Contact.
    */
   code: number;
+  /** The reason phrase, or what went wrong here. */
   reason: string;
   /** Of Min-Expires in a 423, in seconds. */
   minExpires: number | null;

@@ -90,6 +90,7 @@ export abstract class BaseSIPURI {
 
   readonly #fields: URIFields;
 
+  /** For the two twins alone. */
   constructor(init: SIPURIInit) {
     checkConcrete(new.target, BaseSIPURI);
     if (init instanceof BaseSIPURI) {
@@ -127,6 +128,7 @@ export abstract class BaseSIPURI {
     return this.#fields.user;
   }
 
+  /** The password; null when there is none. */
   get password(): string | null {
     return this.#fields.password;
   }
@@ -214,15 +216,18 @@ export abstract class BaseSIPURI {
  * ```
  */
 export class SIPURI extends BaseSIPURI {
+  /** From all of it in one object, which may be another value of the kind. */
   constructor(init: SIPURIInit) {
     super(init);
     write(this, { parameters: new Map(super.parameters), headers: new Map(super.headers) });
   }
 
+  /** That it can be changed. */
   get frozen(): false {
     return false;
   }
 
+  /** The host: a name or an IP address, IPv6 without brackets. */
   override get host(): string {
     return super.host;
   }
@@ -230,6 +235,7 @@ export class SIPURI extends BaseSIPURI {
     write(this, { host: checkHost(host, "host") });
   }
 
+  /** The user; null when there is none. */
   override get user(): string | null {
     return super.user;
   }
@@ -239,6 +245,7 @@ export class SIPURI extends BaseSIPURI {
     write(this, user === null ? { user, password: null } : { user });
   }
 
+  /** The password; null when there is none. */
   override get password(): string | null {
     return super.password;
   }
@@ -248,6 +255,7 @@ export class SIPURI extends BaseSIPURI {
     write(this, { password });
   }
 
+  /** The port; null when there is none. */
   override get port(): number | null {
     return super.port;
   }
@@ -255,6 +263,7 @@ export class SIPURI extends BaseSIPURI {
     write(this, { port: checkPort(port, "port") });
   }
 
+  /** The display name that it was parsed with; null when there was none. */
   override get display(): string | null {
     return super.display;
   }
@@ -262,6 +271,7 @@ export class SIPURI extends BaseSIPURI {
     write(this, { display: checkOptionalText(display, "display") });
   }
 
+  /** Whether it is a sips URI. */
   override get secure(): boolean {
     return super.secure;
   }
@@ -269,6 +279,7 @@ export class SIPURI extends BaseSIPURI {
     write(this, { secure: checkBoolean(secure, "secure") });
   }
 
+  /** The parameters; what is changed in this map changes the URI. */
   override get parameters(): Map<string, string | null> {
     return super.parameters as Map<string, string | null>;
   }
@@ -276,6 +287,7 @@ export class SIPURI extends BaseSIPURI {
     write(this, { parameters: copyParameters(parameters, "parameters", checkName) });
   }
 
+  /** What stands behind the "?"; what is changed here changes the URI. */
   override get headers(): Map<string, string | null> {
     return super.headers as Map<string, string | null>;
   }
@@ -283,6 +295,7 @@ export class SIPURI extends BaseSIPURI {
     write(this, { headers: copyParameters(headers, "headers", checkName) });
   }
 
+  /** The transport parameter; what the URI leaves to the default without it. */
   override get transport(): string {
     return super.transport;
   }
@@ -295,20 +308,24 @@ export class SIPURI extends BaseSIPURI {
 
 /** A {@linkcode SIPURI} that never changes. */
 export class FrozenSIPURI extends BaseSIPURI {
+  /** From all of it in one object, which may be another value of the kind. */
   constructor(init: SIPURIInit) {
     super(init);
     write(this, { parameters: freezeParameters(super.parameters), headers: freezeParameters(super.headers) });
     Object.freeze(this);
   }
 
+  /** That it never changes. */
   get frozen(): true {
     return true;
   }
 
+  /** The parameters, which never change. */
   override get parameters(): FrozenDict<string | null> {
     return super.parameters as FrozenDict<string | null>;
   }
 
+  /** What stands behind the "?". */
   override get headers(): FrozenDict<string | null> {
     return super.headers as FrozenDict<string | null>;
   }

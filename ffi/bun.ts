@@ -80,6 +80,32 @@ function onBell(native: BellFunctions, ring: () => void): Bell {
   return { close };
 }
 
+/** Bun's bundler replaces these calls; without it they are never reached. */
+declare const require: (specifier: string) => unknown;
+
+/**
+ * `bun build --compile` embeds what such a call names literally, and makes its path of it. A call whose file is not
+ * there is left to fail by itself, but only where it stands in a `try` of its own.
+ */
+function embeddedFile(): string | null {
+  const kind = `${process.platform}-${process.arch}`;
+  try {
+    if (kind === "linux-x64") return String(require("@sipcore/linux-x64/libsipcore.so"));
+  } catch {
+    // Compiled without this package.
+  }
+  try {
+    if (kind === "linux-arm64") return String(require("@sipcore/linux-arm64/libsipcore.so"));
+  } catch {
+    // Likewise.
+  }
+  try {
+    return String(require("../build/libsipcore.so"));
+  } catch {
+    return null;
+  }
+}
+
 export const runtime: Runtime = {
   name: "bun",
   check: () => checkVersion(process.versions["bun"] ?? "0"),
@@ -87,5 +113,10 @@ export const runtime: Runtime = {
   onBell,
   map: (memory, size) => toArrayBuffer(memory as number, 0, size),
   environment: (name) => process.env[name] ?? null,
+  mayRead: () => true,
+  // It refuses nothing.
+  grants: { file: () => "", variable: () => "" },
+  isExecutable: import.meta.url.includes("/$bunfs/"),
+  embeddedFile,
   mayBind: () => true,
 };

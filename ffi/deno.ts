@@ -83,9 +83,12 @@ function map(memory: object | number, size: number): ArrayBuffer | null {
 }
 
 /** Reading without a grant would stop an interactive run with a question. */
+function mayRead(name: string): boolean {
+  return deno.permissions.querySync({ name: "env", variable: name }).state === "granted";
+}
+
 function environment(name: string): string | null {
-  if (deno.permissions.querySync({ name: "env", variable: name }).state !== "granted") return null;
-  return deno.env.get(name) ?? null;
+  return mayRead(name) ? deno.env.get(name) ?? null : null;
 }
 
 /** Binding without a grant throws where nobody can catch it, and ends the process. */
@@ -94,4 +97,20 @@ function mayBind(address: string): boolean {
   return deno.permissions.querySync({ name: "net", host }).state === "granted";
 }
 
-export const runtime: Runtime = { name: "deno", check() {}, open, onBell, map, environment, mayBind };
+export const runtime: Runtime = {
+  name: "deno",
+  check() {},
+  open,
+  onBell,
+  map,
+  environment,
+  mayRead,
+  grants: {
+    file: (path) => `start Deno with --allow-ffi=${path}`,
+    variable: (name) => `start Deno with --allow-env=${name}`,
+  },
+  // Its executables keep the paths of their files.
+  isExecutable: false,
+  embeddedFile: () => null,
+  mayBind,
+};

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-import { createRequire } from "node:module";
-import process from "node:process";
-import { fileURLToPath } from "node:url";
 import { table } from "./bindings/mod.ts";
+import { LibraryError } from "./library_error.ts";
+import { type Place, places } from "./library_places.ts";
 import { runtime } from "./runtime.ts";
 import type { Native } from "./types.ts";
 
@@ -12,51 +11,12 @@ export type NativeLibrary = Native<typeof table>;
 /** The form of rows and records that this source was written for; SC_ABI in shim/shim.h. */
 export const abi = 9;
 
-/** Why the shared library cannot be used; core turns it into a SIPCoreError of the same code. */
-export class LibraryError extends Error {
-  override readonly name = "LibraryError";
-  readonly code: "LIBRARY_NOT_FOUND" | "LIBRARY_MISMATCH" | "RUNTIME_UNSUPPORTED";
-
-  constructor(message: string, code: LibraryError["code"], options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
-  }
-}
-
-interface Place {
-  readonly path: string;
-  readonly source: string;
-}
-
-function fileName(): string {
-  return process.platform === "darwin" ? "libsipcore.dylib" : "libsipcore.so";
-}
-
-/** The file in the platform's package, if that is installed. */
-function packaged(): Place[] {
-  const name = `@sipcore/${process.platform}-${process.arch}`;
-  try {
-    return [{
-      path: createRequire(import.meta.url).resolve(`${name}/${fileName()}`),
-      source: `the package ${name}`,
-    }];
-  } catch {
-    return [];
-  }
-}
-
-/** The file that the build script of this source tree leaves. */
-function built(): Place[] {
-  const url = new URL(`../build/${fileName()}`, import.meta.url);
-  return url.protocol === "file:" ? [{ path: fileURLToPath(url), source: "the build folder" }] : [];
-}
-
-/** Where the library may be, in this order; a path that the user names is the only one. */
-function places(libraryPath: string | null): Place[] {
-  if (libraryPath !== null) return [{ path: libraryPath, source: "the option libraryPath" }];
-  const named = runtime.environment("SIPCORE_LIBRARY");
-  if (named) return [{ path: named, source: "the environment variable SIPCORE_LIBRARY" }];
-  return [...packaged(), ...built()];
+/** A place where the library is not, or is not to be had from, and why. */
+interface Miss {
+  readonly place: Place;
+  readonly reason: string;
+  /** The runtime has forbidden to open it. */
+  readonly isForbidden: boolean;
 }
 
 function open(libraryPath: string | null): NativeLibrary {
@@ -65,13 +25,19 @@ function open(libraryPath: string | null): NativeLibrary {
   } catch (cause) {
     throw new LibraryError((cause as Error).message, "RUNTIME_UNSUPPORTED", { cause });
   }
-  const tried: string[] = [];
-  for (const { path, source } of places(libraryPath)) {
+  const misses: Miss[] = [];
+  for (const place of places(libraryPath)) {
+    const { path, reason } = place;
+    if (path === null) {
+      misses.push({ place, reason, isForbidden: false });
+      continue;
+    }
     let native: NativeLibrary;
     try {
       native = runtime.open(path, table);
     } catch (error) {
-      tried.push(`${path} (${source}): ${(error as Error).message}`);
+      const { name, message } = error as Error;
+      misses.push({ place, reason: message, isForbidden: name === "NotCapable" });
       continue;
     }
     if (native.sc_abi() !== abi) {
@@ -83,11 +49,20 @@ function open(libraryPath: string | null): NativeLibrary {
     }
     return native;
   }
-  throw new LibraryError(
-    `Cannot open the shared library of sipcore. Tried ${tried.join("; ") || "nothing: no place is known"}. ` +
-      `Build it with "npm run build" in sipcore's source tree, or name it in SIPCORE_LIBRARY`,
-    "LIBRARY_NOT_FOUND",
+  throw new LibraryError(describe(misses), "LIBRARY_NOT_FOUND");
+}
+
+/** Every place and what was wrong with it, a line each, and what to do. */
+function describe(misses: readonly Miss[]): string {
+  const lines = misses.map(({ place: { source, path }, reason }) =>
+    `  ${source}: ${path === null ? reason : `${path}: ${reason.split(`${path}: `).at(-1)}`}`
   );
+  const forbidden = misses.find(({ isForbidden }) => isForbidden);
+  const remedies = forbidden
+    ? [runtime.grants.file(forbidden.place.path!)]
+    : misses.map(({ place }) => place.remedy).filter((remedy) => remedy !== "");
+  return `Cannot open the shared library of sipcore. Tried:\n${lines.join("\n")}\n` +
+    `What helps: ${remedies.join("; or ")}`;
 }
 
 let library: NativeLibrary | null = null;

@@ -78,6 +78,14 @@ export interface Runtime {
   map(memory: object | number, size: number): ArrayBuffer | null;
   /** The environment variable, or null when it is unset or may not be read without asking. */
   environment(name: string): string | null;
+  /** Whether that environment variable may be read without asking. */
+  mayRead(name: string): boolean;
+  /** How the user grants what was refused: the use of that file, the reading of that variable. */
+  readonly grants: { readonly file: (path: string) => string; readonly variable: (name: string) => string };
+  /** Whether this is a single-file executable whose own files can be opened by the runtime alone. */
+  readonly isExecutable: boolean;
+  /** The shared library inside of it, as `open()` takes it; null: it has none. */
+  embeddedFile(): string | null;
   /** Whether a UDP socket of node:dgram may be bound to that IP address, without asking. */
   mayBind(address: string): boolean;
 }

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-import { checkInteger, checkText } from "../core/check_argument.ts";
+import { checkBoolean, checkInteger, checkText } from "../core/check_argument.ts";
 import { lookAtDevices } from "../core/devices.ts";
 import { postWarning } from "../core/dispatch.ts";
 import { SIPCoreError, SIPCoreInvalidStateError } from "../core/errors.ts";
-import type { NativeObject } from "../core/native_object.ts";
 import { release, track } from "../core/registry.ts";
 import { check, create, running, runningOrNull } from "../core/running.ts";
 import { records } from "../ffi/bindings/records.ts";
@@ -13,7 +12,9 @@ import { Endings } from "./endings.ts";
 
 /** What stands in a slot of a mixer; `slot` is null while it does not. */
 export interface MixerSource {
+  /** The mixer that it belongs to. */
   readonly mixer: AudioMixer;
+  /** Its slot on the mixer; null while it has none. */
   readonly slot: number | null;
 }
 
@@ -29,7 +30,9 @@ export interface AudioMixerOptions {
 
 /** What is heard in a slot, and what it says; 0 to 255. */
 export interface SignalLevel {
+  /** Of what is played into the slot, 0 to 255. */
   tx: number;
+  /** Of what comes from the slot, 0 to 255. */
   rx: number;
 }
 
@@ -54,9 +57,12 @@ const status = new Int32Array(1);
  * console.log(mixer.slotCount, mixer.connectedSlots.length); // 254 0
  * ```
  */
-export class AudioMixer implements NativeObject {
+export class AudioMixer {
+  /** @internal */
   readonly isLeaving = false;
+  /** In Hz. */
   readonly sampleRate: number;
+  /** How many slots the mixer has, slot 0 included. */
   readonly slotCount: number;
   /** Not for programs: what ends with it. */
   readonly endings: Endings = new Endings();
@@ -73,6 +79,8 @@ export class AudioMixer implements NativeObject {
   #connections: Map<string, readonly [number, number]> = new Map();
 
   /**
+   * Opens a mixer; its clock runs until `close()`. null for a device: none.
+   *
    * @param inputDevice one of `Engine.inputDevices`, "system_default", or null for none. A name that is not there is
    * "system_default", and that is null where there is no device.
    * @param outputDevice likewise, of `Engine.outputDevices`.
@@ -161,7 +169,7 @@ export class AudioMixer implements NativeObject {
     return this.#muted;
   }
   set muted(value: boolean) {
-    this.#muted = Boolean(value);
+    this.#muted = checkBoolean(value, "muted");
     this.#applyVolumes();
   }
 
@@ -279,9 +287,11 @@ export class AudioMixer implements NativeObject {
     return slot.slot;
   }
 
-  /** Ends the mixer; what still stands in it falls silent. Quiet the second time. */
+  /** Ends the mixer. What plays and records in it stops, calls fall silent. Quiet the second time. */
   close(): void {
     if (this.#serial === null) return;
+    // What records is whole before the bridge goes.
+    this.endings.end();
     runningOrNull()?.sc_audio_mixer_close(this.#serial);
     this.engineStopped();
   }
@@ -291,7 +301,10 @@ export class AudioMixer implements NativeObject {
     this.close();
   }
 
-  /** Not for programs: the number of its other half. Throws SIPCoreInvalidStateError when it is closed. */
+  /**
+   * Not for programs: the number of its other half. Throws SIPCoreInvalidStateError when it is closed.
+   * @internal
+   */
   get serial(): Serial<"audio_mixer"> {
     if (this.#serial === null) throw new SIPCoreInvalidStateError("The mixer is closed", null);
     return this.#serial;
@@ -314,6 +327,7 @@ export class AudioMixer implements NativeObject {
     if (hadDevice && this.#serial !== null && runningOrNull() !== null) this.#settleDevices();
   }
 
+  /** @internal */
   receive(kind: number, _time: Date, _reader: Reader): void {
     if (kind !== records.SC_RECORD_AUDIO_MIXER_DEVICE_LOST || this.#serial === null) return;
     // The one that failed may have been replaced meanwhile.
@@ -330,10 +344,12 @@ export class AudioMixer implements NativeObject {
     if (lost !== 0) this.#settleDevices();
   }
 
+  /** @internal */
   engineStopping(): void {
     // Its sound goes on until the calls have ended.
   }
 
+  /** @internal */
   engineStopped(): void {
     if (this.#serial === null) return;
     release(this.#serial, this);

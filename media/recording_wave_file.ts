@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import { checkInstance, checkText } from "../core/check_argument.ts";
 import { SIPCoreInvalidStateError } from "../core/errors.ts";
-import type { NativeObject } from "../core/native_object.ts";
 import { release, track } from "../core/registry.ts";
 import { check, create, running, runningOrNull } from "../core/running.ts";
 import type { Serial } from "../ffi/types.ts";
@@ -25,14 +24,18 @@ import { AudioMixer, leaveMixer } from "./audio_mixer.ts";
  * }
  * ```
  */
-export class RecordingWaveFile implements NativeObject {
+export class RecordingWaveFile {
+  /** @internal */
   readonly isLeaving = false;
+  /** The mixer that it belongs to. */
   readonly mixer: AudioMixer;
+  /** The file, as it was given. */
   readonly filename: string;
   #serial: Serial<"recording_wave_file"> | null = null;
   #slot: number | null = null;
   #isStarted = false;
 
+  /** A file to be recorded to; it is made by `start()`. */
   constructor(mixer: AudioMixer, filename: string) {
     this.mixer = checkInstance(mixer, AudioMixer, "mixer");
     this.filename = checkText(filename, "filename");
@@ -67,6 +70,7 @@ export class RecordingWaveFile implements NativeObject {
     this.#slot = native.sc_recording_wave_file_slot(serial);
     track(serial, this);
     this.mixer.enter();
+    this.mixer.endings.add(this);
   }
 
   /**
@@ -90,18 +94,22 @@ export class RecordingWaveFile implements NativeObject {
     }
   }
 
+  /** @internal */
   receive(): void {
     // A recording tells nothing.
   }
 
+  /** @internal */
   engineStopping(): void {
     // It records until the calls have ended.
   }
 
+  /** @internal */
   engineStopped(): void {
     if (this.#serial === null) return;
     release(this.#serial, this);
     if (this.#slot !== null) leaveMixer(this.mixer, this.#slot);
+    this.mixer.endings.delete(this);
     this.#serial = null;
     this.#slot = null;
   }

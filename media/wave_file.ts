@@ -2,7 +2,6 @@
 import { checkBoolean, checkInstance, checkText } from "../core/check_argument.ts";
 import { endSender, post } from "../core/dispatch.ts";
 import { SIPCoreInvalidStateError } from "../core/errors.ts";
-import type { NativeObject } from "../core/native_object.ts";
 import { type Note, notificationsOf } from "../core/notification.ts";
 import type { NotificationStream } from "../core/notification_stream.ts";
 import { release, track } from "../core/registry.ts";
@@ -19,7 +18,8 @@ export interface WaveFileNotifications {
 }
 
 /**
- * Plays a WAV file (mono; 16-bit PCM, A-law or µ-law) into a mixer. It plays while it is connected to something.
+ * Plays a WAV file into a mixer: 16-bit PCM, A-law or µ-law, 20 ms at least; of two channels the mean. It plays while
+ * it is connected to something. One that is cut short meanwhile ends, or begins again, where it was cut.
  *
  * @example
  * ```ts
@@ -33,9 +33,12 @@ export interface WaveFileNotifications {
  * }
  * ```
  */
-export class WaveFile implements NativeObject {
+export class WaveFile {
+  /** @internal */
   readonly isLeaving = false;
+  /** The mixer that it belongs to. */
   readonly mixer: AudioMixer;
+  /** The file, as it was given. */
   readonly filename: string;
   /** Whether it begins again at its end. */
   readonly loop: boolean;
@@ -43,6 +46,7 @@ export class WaveFile implements NativeObject {
   #slot: number | null = null;
   #volume = 100;
 
+  /** A file to be played; it is opened by `start()`. */
   constructor(mixer: AudioMixer, filename: string, options: { loop?: boolean } = {}) {
     this.mixer = checkInstance(mixer, AudioMixer, "mixer");
     this.filename = checkText(filename, "filename");
@@ -89,6 +93,7 @@ export class WaveFile implements NativeObject {
     this.#slot = native.sc_wave_file_slot(serial);
     track(serial, this);
     this.mixer.enter();
+    this.mixer.endings.add(this);
     if (this.#volume !== 100) this.volume = this.#volume;
   }
 
@@ -108,6 +113,7 @@ export class WaveFile implements NativeObject {
   #leave(): void {
     release(this.#serial!, this);
     if (this.#slot !== null) leaveMixer(this.mixer, this.#slot);
+    this.mixer.endings.delete(this);
     this.#serial = null;
     this.#slot = null;
   }
@@ -125,14 +131,17 @@ export class WaveFile implements NativeObject {
     return notificationsOf(this, name);
   }
 
+  /** @internal */
   receive(kind: number, time: Date, _reader: Reader): void {
     if (kind === records.SC_RECORD_WAVE_FILE_END && this.#serial !== null) this.#finish("end", time);
   }
 
+  /** @internal */
   engineStopping(): void {
     // It plays on until the calls have ended.
   }
 
+  /** @internal */
   engineStopped(): void {
     if (this.#serial === null) return;
     this.#leave();

@@ -16,7 +16,10 @@ const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
 /** What needs the library, with the options that it is built with, and what only needs the tools. */
 const TASKS = {
   build: { script: "scripts/build-pjsip.ts" },
+  package: { script: "scripts/package.ts", library: [] },
+  sipcore: { script: "cli/main.ts", library: [] },
   demo: { script: "scripts/demo.ts", library: [] },
+  "demo:compile": { script: "scripts/demo-compile.ts", library: [] },
   test: { script: "scripts/test.ts", library: [] },
   // It compares with pjproject's own load generator.
   bench: { script: "scripts/bench.ts", library: ["--samples"] },

@@ -145,7 +145,7 @@ describe("Examples", () => {
     await using service = await SpeechService.start();
     const script = join(folder, "readme.ts");
     const its = [
-      [`"./mod.ts"`, JSON.stringify(pathToFileURL(join(root, "mod.ts")).href)],
+      [`"@sipcore/sipcore"`, JSON.stringify(pathToFileURL(join(root, "mod.ts")).href)],
       ["ws://127.0.0.1:8080", service.url],
       ["udpPort: 5060", "udpPort: 0, codecs: ['PCMU']"],
       [

@@ -14,10 +14,11 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   core: ["core", "ffi"],
   media: ["media", "core", "ffi"],
   "mod.ts": ["media", "core", "ffi"],
+  cli: ["cli", "mod.ts"],
 };
 
 /** The files that may know the runtimes. */
-const adapters = ["ffi/deno.ts", "ffi/bun.ts", "ffi/runtime.ts"];
+const adapters = ["ffi/deno.ts", "ffi/bun.ts", "ffi/runtime.ts", "cli/commands/version.ts"];
 
 function layerOf(file: string): string {
   return file.split("/")[0]!;

@@ -1,17 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import { spawn, spawnSync } from "node:child_process";
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import process from "node:process";
 import { after, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { table } from "../ffi/bindings/mod.ts";
 import { abi } from "../ffi/library.ts";
+import { Child } from "../scripts/bench/child.ts";
 import { inPath } from "../scripts/build/debian.ts";
 import { libraryFile } from "./support/library_file.ts";
 
+const root = fileURLToPath(new URL("..", import.meta.url));
 const program = fileURLToPath(new URL("./support/open_library.ts", import.meta.url));
 const isDeno = process.versions["deno"] !== undefined;
 const folder = mkdtempSync(join(tmpdir(), "sipcore-library-"));
@@ -81,16 +94,16 @@ describe("openLibrary()", () => {
   it("openLibrary() names the path that it was given, and no other, where that does not open", () => {
     const { code, message, after } = open([nowhere], libraryFile);
     assertEquals([code, after], ["LIBRARY_NOT_FOUND", null]);
-    assertStringIncludes(message!, `Tried ${nowhere} (the option libraryPath)`);
-    assertStringIncludes(message!, "npm run build");
+    assertStringIncludes(message!, `the option libraryPath: ${nowhere}: `);
+    assertStringIncludes(message!, "What helps: correct libraryPath");
     assertEquals(message!.includes(libraryFile), false);
   });
 
   it("openLibrary() goes by SIPCORE_LIBRARY alone where that is set", () => {
     const { code, message } = open([], nowhere);
     assertEquals(code, "LIBRARY_NOT_FOUND");
-    assertStringIncludes(message!, `Tried ${nowhere} (the environment variable SIPCORE_LIBRARY)`);
-    assertEquals(message!.split(";").length, 1);
+    assertStringIncludes(message!, `the environment variable SIPCORE_LIBRARY: ${nowhere}: `);
+    assertEquals(message!.split("\n").length, 3);
   });
 
   it("openLibrary() refuses a file that is no library", () => {
@@ -117,11 +130,114 @@ describe("openLibrary()", () => {
   });
 });
 
+describe("openLibrary() in each way of use", () => {
+  it("openLibrary() tells every place that it has tried, and what helps", () => {
+    // A copy of the source tree that was never built.
+    const copy = join(folder, "unbuilt");
+    mkdirSync(copy);
+    for (const part of ["ffi", "core"]) cpSync(join(root, part), join(copy, part), { recursive: true });
+    cpSync(program, join(copy, "tests", "support", "open_library.ts"));
+    const [path, ...args] = command(["--allow-ffi", "--no-prompt"], []);
+    args[args.length - 1] = join(copy, "tests", "support", "open_library.ts");
+    const { stdout } = spawnSync(path, args, { encoding: "utf8", env: environment(null), cwd: copy });
+    const { code, message } = JSON.parse(stdout) as Printed;
+    assertEquals(code, "LIBRARY_NOT_FOUND");
+    const platform = `@sipcore/${process.platform}-${process.arch}`;
+    const variable = isDeno
+      ? "not looked at: that is not allowed (start Deno with --allow-env=SIPCORE_LIBRARY)"
+      : "not set";
+    const lines = message!.split("\n");
+    assertEquals(lines.slice(0, 3), [
+      "Cannot open the shared library of sipcore. Tried:",
+      `  the environment variable SIPCORE_LIBRARY: ${variable}`,
+      `  the package ${platform}: not installed`,
+    ]);
+    assertStringIncludes(lines[3]!, `  the build folder: ${join(copy, "build", basename(libraryFile))}: `);
+    assertEquals(
+      lines[4],
+      `What helps: run "npm install ${platform}"; or run "npm run build" in the source tree of sipcore`,
+    );
+  });
+
+  it("openLibrary() under Deno finds what SIPCORE_LIBRARY names where the modules come from the web", {
+    skip: isDeno ? false : "this runtime imports no modules from the web",
+  }, async () => {
+    const server = createServer((request, response) => {
+      const file = join(root, request.url!);
+      response.writeHead(existsSync(file) ? 200 : 404, { "content-type": "application/typescript" });
+      response.end(existsSync(file) ? readFileSync(file) : "");
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    const run = async (variables: Record<string, string>) => {
+      const permissions = [`--allow-import=127.0.0.1:${port}`, "--allow-ffi", "--allow-env=SIPCORE_LIBRARY"];
+      const url = `http://127.0.0.1:${port}/tests/support/open_library.ts`;
+      const child = new Child(
+        "deno",
+        process.execPath,
+        [
+          "run",
+          "--no-prompt",
+          "--no-config",
+          "--no-check",
+          ...permissions,
+          url,
+        ],
+        { SIPCORE_LIBRARY: "", DENO_DIR: join(folder, "deno"), ...variables },
+        folder,
+      );
+      const { match } = await child.line(/^\{.*\}$/, 30_000);
+      await child.end(10_000);
+      return JSON.parse(match[0]) as Printed;
+    };
+    try {
+      assertEquals(await run({ SIPCORE_LIBRARY: libraryFile }), { abi, same: true, before: null });
+      const { code, message } = await run({});
+      assertEquals(code, "LIBRARY_NOT_FOUND");
+      assertStringIncludes(
+        message!,
+        "What helps: name the file in the environment variable SIPCORE_LIBRARY or in the option libraryPath",
+      );
+    } finally {
+      server.close();
+    }
+  });
+
+  it("the import of mod.ts loads no library, neither ours nor ALSA's", {
+    skip: process.platform === "linux" ? false : "only Linux tells what a process has loaded",
+  }, () => {
+    const text = `import { readFileSync } from "node:fs"; await import(${
+      JSON.stringify(join(root, "mod.ts"))
+    });
+      console.log(/libsipcore|libasound/.test(readFileSync("/proc/self/maps", "utf8")));`;
+    const file = join(folder, "import.ts");
+    writeFileSync(file, text);
+    const [path, ...args] = command(["-A", "--no-check"], []);
+    const { stdout } = spawnSync(path, [...args.slice(0, -1), file], { encoding: "utf8" });
+    assertEquals(stdout, "false\n");
+  });
+});
+
 describe("openLibrary() and permissions", {
   skip: isDeno ? false : "this runtime has no permissions",
 }, () => {
-  it("openLibrary() needs --allow-ffi for the library alone", () => {
+  it("openLibrary() needs --allow-ffi for the library alone, and says so", () => {
     assertEquals(open([libraryFile], null, [`--allow-ffi=${libraryFile}`]).abi, abi);
+    const { code, message } = open([libraryFile], null, ["--no-prompt", "--allow-env=HOME"]);
+    assertEquals(code, "LIBRARY_NOT_FOUND");
+    assertStringIncludes(message!, `What helps: start Deno with --allow-ffi=${libraryFile}`);
+  });
+
+  it("A call with sound and a recording needs --allow-ffi of the library alone", () => {
+    const called = fileURLToPath(new URL("./support/programs/scoped_call.ts", import.meta.url));
+    const recording = join(folder, "scoped.wav");
+    const options = ["run", "--no-prompt", "--no-check", `--allow-ffi=${libraryFile}`];
+    const { stdout, stderr } = spawnSync(process.execPath, [...options, called, libraryFile, recording], {
+      encoding: "utf8",
+      env: environment(null),
+    });
+    assertEquals(stdout, "called\n", stderr);
+    assertEquals(existsSync(recording), true);
   });
 
   it("openLibrary() reads SIPCORE_LIBRARY only where it may", () => {

@@ -6,6 +6,7 @@ import { BaseSIPURI, FrozenSIPURI, SIPURI } from "../uri.ts";
 import { splitNameAddress } from "../uri_parser.ts";
 import { freezeHeader, ParameterHeader, type ParameterOptions } from "./parameter_header.ts";
 
+/** What may be left out of a header with an address. */
 export interface AddressOptions extends ParameterOptions {
   /** The name before the URI; "" and null are none. Left out: the `display` of the URI. */
   displayName?: string | null;
@@ -13,6 +14,7 @@ export interface AddressOptions extends ParameterOptions {
 
 /** What From, To, Route and Record-Route headers are made from. */
 export interface AddressInit extends AddressOptions {
+  /** The URI. */
   uri: BaseSIPURI;
 }
 
@@ -37,6 +39,7 @@ export abstract class AddressHeader extends ParameterHeader {
     this.#fields = { uri, displayName: checkOptionalText(displayName, "displayName") || null };
   }
 
+  /** The URI. */
   get uri(): BaseSIPURI | null {
     return this.#fields.uri;
   }
@@ -55,6 +58,7 @@ export abstract class AddressHeader extends ParameterHeader {
       equalParameters(this.parameters, other.parameters);
   }
 
+  /** The body without its parameters. */
   protected get value(): string {
     const { uri, displayName } = this.#fields;
     if (uri === null) return "*";

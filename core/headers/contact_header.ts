@@ -52,11 +52,13 @@ export abstract class BaseContactHeader extends AddressHeader {
     return orNull(() => parsing("Contact header", text, () => new this(parseContact(text))));
   }
 
+  /** For the two twins alone. */
   constructor(uri: BaseSIPURI | null, options: AddressOptions) {
     super(uri, options);
     checkConcrete(new.target, BaseContactHeader);
   }
 
+  /** The name in front of the colon. */
   get name(): "Contact" {
     return "Contact";
   }
@@ -87,7 +89,9 @@ export abstract class BaseContactHeader extends AddressHeader {
  * ```
  */
 export class ContactHeader extends BaseContactHeader {
+  /** From its parts, which are copied. */
   constructor(uri: BaseSIPURI | null, options?: AddressOptions);
+  /** From all of it in one object, which may be another value of the kind. */
   constructor(init: ContactInit);
   constructor(first: BaseSIPURI | null | ContactInit, options?: AddressOptions) {
     const init = addressInit<BaseSIPURI | null>(first, options);
@@ -95,10 +99,12 @@ export class ContactHeader extends BaseContactHeader {
     super(uri && SIPURI.from(uri), init);
   }
 
+  /** That it can be changed. */
   get frozen(): false {
     return false;
   }
 
+  /** The URI. */
   override get uri(): SIPURI | null {
     return super.uri as SIPURI | null;
   }
@@ -108,6 +114,7 @@ export class ContactHeader extends BaseContactHeader {
     else writeUri(this, checkInstance(uri, BaseSIPURI, "uri"));
   }
 
+  /** The name before the URI, without quotes; null when there is none. */
   override get displayName(): string | null {
     return super.displayName;
   }
@@ -116,6 +123,7 @@ export class ContactHeader extends BaseContactHeader {
     writeDisplayName(this, displayName);
   }
 
+  /** The parameters; what is changed in this map changes the header. */
   override get parameters(): Map<string, string | null> {
     return super.parameters as Map<string, string | null>;
   }
@@ -123,6 +131,7 @@ export class ContactHeader extends BaseContactHeader {
     writeParameters(this, parameters);
   }
 
+  /** The q parameter, 0 to 1; null when there is none. */
   override get q(): number | null {
     return super.q;
   }
@@ -133,6 +142,7 @@ export class ContactHeader extends BaseContactHeader {
     setParameter(this.parameters, "q", q === null ? undefined : String(Math.round(q * 1000) / 1000));
   }
 
+  /** The expires parameter in seconds; null when there is none. */
   override get expires(): number | null {
     return super.expires;
   }
@@ -144,7 +154,9 @@ export class ContactHeader extends BaseContactHeader {
 
 /** A {@linkcode ContactHeader} that never changes. */
 export class FrozenContactHeader extends BaseContactHeader {
+  /** From its parts, which are copied. */
   constructor(uri: BaseSIPURI | null, options?: AddressOptions);
+  /** From all of it in one object, which may be another value of the kind. */
   constructor(init: ContactInit);
   constructor(first: BaseSIPURI | null | ContactInit, options?: AddressOptions) {
     const init = addressInit<BaseSIPURI | null>(first, options);
@@ -152,14 +164,17 @@ export class FrozenContactHeader extends BaseContactHeader {
     freezeAddress(this);
   }
 
+  /** That it never changes. */
   get frozen(): true {
     return true;
   }
 
+  /** The URI. */
   override get uri(): FrozenSIPURI | null {
     return super.uri as FrozenSIPURI | null;
   }
 
+  /** The parameters, which never change. */
   override get parameters(): FrozenDict<string | null> {
     return super.parameters as FrozenDict<string | null>;
   }

@@ -55,12 +55,14 @@ export abstract class BaseContentTypeHeader extends ParameterHeader {
 
   #contentType: string;
 
+  /** For the two twins alone. */
   constructor(init: ContentTypeHeaderInit) {
     super(init.parameters);
     checkConcrete(new.target, BaseContentTypeHeader);
     this.#contentType = checkContentType(init.contentType, "contentType");
   }
 
+  /** The name in front of the colon. */
   get name(): "Content-Type" {
     return "Content-Type";
   }
@@ -87,6 +89,7 @@ export abstract class BaseContentTypeHeader extends ParameterHeader {
       equalParameters(this.parameters, other.parameters);
   }
 
+  /** The body without its parameters. */
   protected get value(): string {
     return this.#contentType;
   }
@@ -105,16 +108,20 @@ export abstract class BaseContentTypeHeader extends ParameterHeader {
  * ```
  */
 export class ContentTypeHeader extends BaseContentTypeHeader {
+  /** From its parts, which are copied. */
   constructor(contentType: string, options?: ParameterOptions);
+  /** From all of it in one object, which may be another value of the kind. */
   constructor(init: ContentTypeHeaderInit);
   constructor(first: string | ContentTypeHeaderInit, options?: ParameterOptions) {
     super(typeof first === "string" ? { ...options, contentType: first } : first);
   }
 
+  /** That it can be changed. */
   get frozen(): false {
     return false;
   }
 
+  /** Type and subtype, as in "application/sdp". */
   override get contentType(): string {
     return super.contentType;
   }
@@ -122,6 +129,7 @@ export class ContentTypeHeader extends BaseContentTypeHeader {
     write(this, checkContentType(contentType, "contentType"));
   }
 
+  /** The parameters; what is changed in this map changes the header. */
   override get parameters(): Map<string, string | null> {
     return super.parameters as Map<string, string | null>;
   }
@@ -132,17 +140,21 @@ export class ContentTypeHeader extends BaseContentTypeHeader {
 
 /** A {@linkcode ContentTypeHeader} that never changes. */
 export class FrozenContentTypeHeader extends BaseContentTypeHeader {
+  /** From its parts, which are copied. */
   constructor(contentType: string, options?: ParameterOptions);
+  /** From all of it in one object, which may be another value of the kind. */
   constructor(init: ContentTypeHeaderInit);
   constructor(first: string | ContentTypeHeaderInit, options?: ParameterOptions) {
     super(typeof first === "string" ? { ...options, contentType: first } : first);
     freezeHeader(this);
   }
 
+  /** That it never changes. */
   get frozen(): true {
     return true;
   }
 
+  /** The parameters, which never change. */
   override get parameters(): FrozenDict<string | null> {
     return super.parameters as FrozenDict<string | null>;
   }

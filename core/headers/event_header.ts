@@ -46,12 +46,14 @@ export abstract class BaseEventHeader extends ParameterHeader {
 
   #event: string;
 
+  /** For the two twins alone. */
   constructor(init: EventHeaderInit) {
     super(init.parameters);
     checkConcrete(new.target, BaseEventHeader);
     this.#event = checkToken(init.event, "event");
   }
 
+  /** The name in front of the colon. */
   get name(): "Event" {
     return "Event";
   }
@@ -73,6 +75,7 @@ export abstract class BaseEventHeader extends ParameterHeader {
       equalParameters(this.parameters, other.parameters);
   }
 
+  /** The body without its parameters. */
   protected get value(): string {
     return this.#event;
   }
@@ -89,16 +92,20 @@ export abstract class BaseEventHeader extends ParameterHeader {
  * ```
  */
 export class EventHeader extends BaseEventHeader {
+  /** From its parts, which are copied. */
   constructor(event: string, options?: ParameterOptions);
+  /** From all of it in one object, which may be another value of the kind. */
   constructor(init: EventHeaderInit);
   constructor(first: string | EventHeaderInit, options?: ParameterOptions) {
     super(typeof first === "string" ? { ...options, event: first } : first);
   }
 
+  /** That it can be changed. */
   get frozen(): false {
     return false;
   }
 
+  /** The name of the event package. */
   override get event(): string {
     return super.event;
   }
@@ -106,6 +113,7 @@ export class EventHeader extends BaseEventHeader {
     write(this, checkToken(event, "event"));
   }
 
+  /** The parameters; what is changed in this map changes the header. */
   override get parameters(): Map<string, string | null> {
     return super.parameters as Map<string, string | null>;
   }
@@ -113,6 +121,7 @@ export class EventHeader extends BaseEventHeader {
     writeParameters(this, parameters);
   }
 
+  /** The id parameter; null when there is none. */
   override get id(): string | null {
     return super.id;
   }
@@ -124,17 +133,21 @@ export class EventHeader extends BaseEventHeader {
 
 /** A {@linkcode EventHeader} that never changes. */
 export class FrozenEventHeader extends BaseEventHeader {
+  /** From its parts, which are copied. */
   constructor(event: string, options?: ParameterOptions);
+  /** From all of it in one object, which may be another value of the kind. */
   constructor(init: EventHeaderInit);
   constructor(first: string | EventHeaderInit, options?: ParameterOptions) {
     super(typeof first === "string" ? { ...options, event: first } : first);
     freezeHeader(this);
   }
 
+  /** That it never changes. */
   get frozen(): true {
     return true;
   }
 
+  /** The parameters, which never change. */
   override get parameters(): FrozenDict<string | null> {
     return super.parameters as FrozenDict<string | null>;
   }

@@ -65,6 +65,7 @@ export abstract class BaseGenericHeader extends BaseHeader {
 
   readonly #fields: HeaderInit;
 
+  /** For the two twins alone. */
   constructor(init: HeaderInit) {
     super();
     checkConcrete(new.target, BaseGenericHeader);
@@ -74,10 +75,12 @@ export abstract class BaseGenericHeader extends BaseHeader {
       : { name: checkToken(name, "name"), body: checkText(body, "body").trim() };
   }
 
+  /** The name in front of the colon. */
   get name(): string {
     return this.#fields.name;
   }
 
+  /** What stands behind the colon. */
   get body(): string {
     return this.#fields.body;
   }
@@ -101,16 +104,20 @@ export abstract class BaseGenericHeader extends BaseHeader {
  * ```
  */
 export class Header extends BaseGenericHeader {
+  /** From its parts, which are copied. */
   constructor(name: string, body: string);
+  /** From all of it in one object, which may be another value of the kind. */
   constructor(init: HeaderInit);
   constructor(first: string | HeaderInit, body?: string) {
     super(headerInit(first, body));
   }
 
+  /** That it can be changed. */
   get frozen(): false {
     return false;
   }
 
+  /** The name in front of the colon. */
   override get name(): string {
     return super.name;
   }
@@ -118,6 +125,7 @@ export class Header extends BaseGenericHeader {
     write(this, { name: checkToken(name, "name") });
   }
 
+  /** What stands behind the colon. */
   override get body(): string {
     return super.body;
   }
@@ -128,13 +136,16 @@ export class Header extends BaseGenericHeader {
 
 /** A {@linkcode Header} that never changes. */
 export class FrozenHeader extends BaseGenericHeader {
+  /** From its parts, which are copied. */
   constructor(name: string, body: string);
+  /** From all of it in one object, which may be another value of the kind. */
   constructor(init: HeaderInit);
   constructor(first: string | HeaderInit, body?: string) {
     super(headerInit(first, body));
     Object.freeze(this);
   }
 
+  /** That it never changes. */
   get frozen(): true {
     return true;
   }

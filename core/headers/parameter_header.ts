@@ -10,6 +10,7 @@ import {
 import { headerBody } from "../sip_text.ts";
 import { BaseHeader } from "./header.ts";
 
+/** What may be left out of a header with parameters. */
 export interface ParameterOptions {
   /** The header's parameters; null is a flag. */
   parameters?: ParametersInit | null;
@@ -25,6 +26,7 @@ export abstract class ParameterHeader extends BaseHeader {
 
   #parameters: ReadonlyParameters;
 
+  /** For the two twins alone. */
   constructor(parameters: ParametersInit | null | undefined) {
     super();
     this.#parameters = copyParameters(parameters, "parameters");
@@ -38,6 +40,7 @@ export abstract class ParameterHeader extends BaseHeader {
     return this.#parameters;
   }
 
+  /** What stands behind the colon. */
   get body(): string {
     return this.value + printParameters(this.#parameters);
   }

@@ -61,12 +61,14 @@ export abstract class BaseReasonHeader extends ParameterHeader {
 
   #protocol: string;
 
+  /** For the two twins alone. */
   constructor(init: ReasonHeaderInit) {
     super(init.parameters);
     checkConcrete(new.target, BaseReasonHeader);
     this.#protocol = checkToken(init.protocol, "protocol");
   }
 
+  /** The name in front of the colon. */
   get name(): "Reason" {
     return "Reason";
   }
@@ -93,6 +95,7 @@ export abstract class BaseReasonHeader extends ParameterHeader {
       equalParameters(this.parameters, other.parameters);
   }
 
+  /** The body without its parameters. */
   protected get value(): string {
     return this.#protocol;
   }
@@ -112,16 +115,20 @@ export abstract class BaseReasonHeader extends ParameterHeader {
  * ```
  */
 export class ReasonHeader extends BaseReasonHeader {
+  /** From its parts, which are copied. */
   constructor(protocol: string, options?: ParameterOptions);
+  /** From all of it in one object, which may be another value of the kind. */
   constructor(init: ReasonHeaderInit);
   constructor(first: string | ReasonHeaderInit, options?: ParameterOptions) {
     super(typeof first === "string" ? { ...options, protocol: first } : first);
   }
 
+  /** That it can be changed. */
   get frozen(): false {
     return false;
   }
 
+  /** The protocol, such as "SIP" or "Q.850". */
   override get protocol(): string {
     return super.protocol;
   }
@@ -129,6 +136,7 @@ export class ReasonHeader extends BaseReasonHeader {
     write(this, checkToken(protocol, "protocol"));
   }
 
+  /** The parameters; what is changed in this map changes the header. */
   override get parameters(): Map<string, string | null> {
     return super.parameters as Map<string, string | null>;
   }
@@ -136,6 +144,7 @@ export class ReasonHeader extends BaseReasonHeader {
     writeParameters(this, parameters);
   }
 
+  /** The cause parameter; null when there is none. */
   override get cause(): number | null {
     return super.cause;
   }
@@ -144,6 +153,7 @@ export class ReasonHeader extends BaseReasonHeader {
     setIntegerParameter(this.parameters, "cause", cause, MOST_SECONDS);
   }
 
+  /** The text parameter; null when there is none. */
   override get text(): string | null {
     return super.text;
   }
@@ -155,17 +165,21 @@ export class ReasonHeader extends BaseReasonHeader {
 
 /** A {@linkcode ReasonHeader} that never changes. */
 export class FrozenReasonHeader extends BaseReasonHeader {
+  /** From its parts, which are copied. */
   constructor(protocol: string, options?: ParameterOptions);
+  /** From all of it in one object, which may be another value of the kind. */
   constructor(init: ReasonHeaderInit);
   constructor(first: string | ReasonHeaderInit, options?: ParameterOptions) {
     super(typeof first === "string" ? { ...options, protocol: first } : first);
     freezeHeader(this);
   }
 
+  /** That it never changes. */
   get frozen(): true {
     return true;
   }
 
+  /** The parameters, which never change. */
   override get parameters(): FrozenDict<string | null> {
     return super.parameters as FrozenDict<string | null>;
   }

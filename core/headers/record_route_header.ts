@@ -45,15 +45,18 @@ export abstract class BaseRecordRouteHeader extends AddressHeader {
     );
   }
 
+  /** For the two twins alone. */
   constructor(uri: BaseSIPURI, options: AddressOptions) {
     super(uri, options);
     checkConcrete(new.target, BaseRecordRouteHeader);
   }
 
+  /** The name in front of the colon. */
   get name(): "Record-Route" {
     return "Record-Route";
   }
 
+  /** The URI. */
   override get uri(): BaseSIPURI {
     return super.uri as BaseSIPURI;
   }
@@ -71,17 +74,21 @@ export abstract class BaseRecordRouteHeader extends AddressHeader {
  * ```
  */
 export class RecordRouteHeader extends BaseRecordRouteHeader {
+  /** From its parts, which are copied. */
   constructor(uri: BaseSIPURI, options?: AddressOptions);
+  /** From all of it in one object, which may be another value of the kind. */
   constructor(init: AddressInit);
   constructor(first: BaseSIPURI | AddressInit, options?: AddressOptions) {
     const init = addressInit<BaseSIPURI>(first, options);
     super(SIPURI.from(checkInstance(init.uri, BaseSIPURI, "uri")), init);
   }
 
+  /** That it can be changed. */
   get frozen(): false {
     return false;
   }
 
+  /** The URI. */
   override get uri(): SIPURI {
     return super.uri as SIPURI;
   }
@@ -89,6 +96,7 @@ export class RecordRouteHeader extends BaseRecordRouteHeader {
     writeUri(this, checkInstance(uri, BaseSIPURI, "uri"));
   }
 
+  /** The name before the URI, without quotes; null when there is none. */
   override get displayName(): string | null {
     return super.displayName;
   }
@@ -96,6 +104,7 @@ export class RecordRouteHeader extends BaseRecordRouteHeader {
     writeDisplayName(this, displayName);
   }
 
+  /** The parameters; what is changed in this map changes the header. */
   override get parameters(): Map<string, string | null> {
     return super.parameters as Map<string, string | null>;
   }
@@ -106,7 +115,9 @@ export class RecordRouteHeader extends BaseRecordRouteHeader {
 
 /** A {@linkcode RecordRouteHeader} that never changes. */
 export class FrozenRecordRouteHeader extends BaseRecordRouteHeader {
+  /** From its parts, which are copied. */
   constructor(uri: BaseSIPURI, options?: AddressOptions);
+  /** From all of it in one object, which may be another value of the kind. */
   constructor(init: AddressInit);
   constructor(first: BaseSIPURI | AddressInit, options?: AddressOptions) {
     const init = addressInit<BaseSIPURI>(first, options);
@@ -114,14 +125,17 @@ export class FrozenRecordRouteHeader extends BaseRecordRouteHeader {
     freezeAddress(this);
   }
 
+  /** That it never changes. */
   get frozen(): true {
     return true;
   }
 
+  /** The URI. */
   override get uri(): FrozenSIPURI {
     return super.uri as FrozenSIPURI;
   }
 
+  /** The parameters, which never change. */
   override get parameters(): FrozenDict<string | null> {
     return super.parameters as FrozenDict<string | null>;
   }

@@ -27,6 +27,7 @@ export abstract class ReferHeader extends ParameterHeader {
 
   readonly #fields: Fields;
 
+  /** For the two twins alone. */
   constructor(init: ReferInit) {
     super(init.parameters);
     const { uri, displayName = uri instanceof BaseSIPURI ? uri.display : null } = init;
@@ -52,6 +53,7 @@ export abstract class ReferHeader extends ParameterHeader {
       equalParameters(this.parameters, other.parameters);
   }
 
+  /** The body without its parameters. */
   protected get value(): string {
     const { uri, displayName } = this.#fields;
     return displayName === null ? `<${uri}>` : `${quote(displayName)} <${uri}>`;

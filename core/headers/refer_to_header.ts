@@ -37,11 +37,13 @@ export abstract class BaseReferToHeader extends ReferHeader {
     );
   }
 
+  /** For the two twins alone. */
   constructor(init: ReferInit) {
     super(init);
     checkConcrete(new.target, BaseReferToHeader);
   }
 
+  /** The name in front of the colon. */
   get name(): "Refer-To" {
     return "Refer-To";
   }
@@ -60,16 +62,20 @@ export abstract class BaseReferToHeader extends ReferHeader {
  * ```
  */
 export class ReferToHeader extends BaseReferToHeader {
+  /** From its parts, which are copied. */
   constructor(uri: BaseSIPURI | string, options?: AddressOptions);
+  /** From all of it in one object, which may be another value of the kind. */
   constructor(init: ReferInit);
   constructor(first: BaseSIPURI | string | ReferInit, options?: AddressOptions) {
     super(addressInit<BaseSIPURI | string>(first, options));
   }
 
+  /** That it can be changed. */
   get frozen(): false {
     return false;
   }
 
+  /** The URI. */
   override get uri(): string {
     return super.uri;
   }
@@ -77,6 +83,7 @@ export class ReferToHeader extends BaseReferToHeader {
     writeReferUri(this, uri);
   }
 
+  /** The name before the URI, without quotes; null when there is none. */
   override get displayName(): string | null {
     return super.displayName;
   }
@@ -84,6 +91,7 @@ export class ReferToHeader extends BaseReferToHeader {
     writeReferName(this, displayName);
   }
 
+  /** The parameters; what is changed in this map changes the header. */
   override get parameters(): Map<string, string | null> {
     return super.parameters as Map<string, string | null>;
   }
@@ -94,17 +102,21 @@ export class ReferToHeader extends BaseReferToHeader {
 
 /** A {@linkcode ReferToHeader} that never changes. */
 export class FrozenReferToHeader extends BaseReferToHeader {
+  /** From its parts, which are copied. */
   constructor(uri: BaseSIPURI | string, options?: AddressOptions);
+  /** From all of it in one object, which may be another value of the kind. */
   constructor(init: ReferInit);
   constructor(first: BaseSIPURI | string | ReferInit, options?: AddressOptions) {
     super(addressInit<BaseSIPURI | string>(first, options));
     freezeHeader(this);
   }
 
+  /** That it never changes. */
   get frozen(): true {
     return true;
   }
 
+  /** The parameters, which never change. */
   override get parameters(): FrozenDict<string | null> {
     return super.parameters as FrozenDict<string | null>;
   }

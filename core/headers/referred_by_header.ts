@@ -40,11 +40,13 @@ export abstract class BaseReferredByHeader extends ReferHeader {
     );
   }
 
+  /** For the two twins alone. */
   constructor(init: ReferInit) {
     super(init);
     checkConcrete(new.target, BaseReferredByHeader);
   }
 
+  /** The name in front of the colon. */
   get name(): "Referred-By" {
     return "Referred-By";
   }
@@ -62,16 +64,20 @@ export abstract class BaseReferredByHeader extends ReferHeader {
  * ```
  */
 export class ReferredByHeader extends BaseReferredByHeader {
+  /** From its parts, which are copied. */
   constructor(uri: BaseSIPURI | string, options?: AddressOptions);
+  /** From all of it in one object, which may be another value of the kind. */
   constructor(init: ReferInit);
   constructor(first: BaseSIPURI | string | ReferInit, options?: AddressOptions) {
     super(addressInit<BaseSIPURI | string>(first, options));
   }
 
+  /** That it can be changed. */
   get frozen(): false {
     return false;
   }
 
+  /** The URI. */
   override get uri(): string {
     return super.uri;
   }
@@ -79,6 +85,7 @@ export class ReferredByHeader extends BaseReferredByHeader {
     writeReferUri(this, uri);
   }
 
+  /** The name before the URI, without quotes; null when there is none. */
   override get displayName(): string | null {
     return super.displayName;
   }
@@ -86,6 +93,7 @@ export class ReferredByHeader extends BaseReferredByHeader {
     writeReferName(this, displayName);
   }
 
+  /** The parameters; what is changed in this map changes the header. */
   override get parameters(): Map<string, string | null> {
     return super.parameters as Map<string, string | null>;
   }
@@ -96,17 +104,21 @@ export class ReferredByHeader extends BaseReferredByHeader {
 
 /** A {@linkcode ReferredByHeader} that never changes. */
 export class FrozenReferredByHeader extends BaseReferredByHeader {
+  /** From its parts, which are copied. */
   constructor(uri: BaseSIPURI | string, options?: AddressOptions);
+  /** From all of it in one object, which may be another value of the kind. */
   constructor(init: ReferInit);
   constructor(first: BaseSIPURI | string | ReferInit, options?: AddressOptions) {
     super(addressInit<BaseSIPURI | string>(first, options));
     freezeHeader(this);
   }
 
+  /** That it never changes. */
   get frozen(): true {
     return true;
   }
 
+  /** The parameters, which never change. */
   override get parameters(): FrozenDict<string | null> {
     return super.parameters as FrozenDict<string | null>;
   }

@@ -16,6 +16,7 @@ import {
   writeParameters,
 } from "./parameter_header.ts";
 
+/** What may be left out of {@linkcode ReplacesHeader}. */
 export interface ReplacesOptions extends ParameterOptions {
   /** Replace the dialog only while it is early. Default false. */
   earlyOnly?: boolean;
@@ -23,8 +24,11 @@ export interface ReplacesOptions extends ParameterOptions {
 
 /** What {@linkcode ReplacesHeader} is made from. */
 export interface ReplacesHeaderInit extends ReplacesOptions {
+  /** The Call-ID of the dialog that is to be replaced. */
   callId: string;
+  /** The From tag of the dialog that is to be replaced. */
   fromTag: string;
+  /** The To tag of the dialog that is to be replaced. */
   toTag: string;
 }
 
@@ -65,6 +69,7 @@ export abstract class BaseReplacesHeader extends ParameterHeader {
 
   readonly #fields: Fields;
 
+  /** For the two twins alone. */
   constructor(init: ReplacesHeaderInit) {
     super(init.parameters);
     checkConcrete(new.target, BaseReplacesHeader);
@@ -77,18 +82,22 @@ export abstract class BaseReplacesHeader extends ParameterHeader {
     checkRest(this.parameters);
   }
 
+  /** The name in front of the colon. */
   get name(): "Replaces" {
     return "Replaces";
   }
 
+  /** The Call-ID of the dialog that is to be replaced. */
   get callId(): string {
     return this.#fields.callId;
   }
 
+  /** The From tag of the dialog that is to be replaced. */
   get fromTag(): string {
     return this.#fields.fromTag;
   }
 
+  /** The To tag of the dialog that is to be replaced. */
   get toTag(): string {
     return this.#fields.toTag;
   }
@@ -113,6 +122,7 @@ export abstract class BaseReplacesHeader extends ParameterHeader {
       equalParameters(this.parameters, other.parameters);
   }
 
+  /** The body without its parameters. */
   protected get value(): string {
     const { callId, fromTag, toTag, earlyOnly } = this.#fields;
     return `${callId};to-tag=${toTag};from-tag=${fromTag}${earlyOnly ? ";early-only" : ""}`;
@@ -131,7 +141,9 @@ export abstract class BaseReplacesHeader extends ParameterHeader {
  * ```
  */
 export class ReplacesHeader extends BaseReplacesHeader {
+  /** From its parts, which are copied. */
   constructor(callId: string, fromTag: string, toTag: string, options?: ReplacesOptions);
+  /** From all of it in one object, which may be another value of the kind. */
   constructor(init: ReplacesHeaderInit);
   constructor(
     first: string | ReplacesHeaderInit,
@@ -142,10 +154,12 @@ export class ReplacesHeader extends BaseReplacesHeader {
     super(replacesInit(first, fromTag, toTag, options));
   }
 
+  /** That it can be changed. */
   get frozen(): false {
     return false;
   }
 
+  /** The Call-ID of the dialog that is to be replaced. */
   override get callId(): string {
     return super.callId;
   }
@@ -153,6 +167,7 @@ export class ReplacesHeader extends BaseReplacesHeader {
     write(this, { callId: checkCallId(callId) });
   }
 
+  /** The From tag of the dialog that is to be replaced. */
   override get fromTag(): string {
     return super.fromTag;
   }
@@ -160,6 +175,7 @@ export class ReplacesHeader extends BaseReplacesHeader {
     write(this, { fromTag: checkToken(fromTag, "fromTag") });
   }
 
+  /** The To tag of the dialog that is to be replaced. */
   override get toTag(): string {
     return super.toTag;
   }
@@ -167,6 +183,7 @@ export class ReplacesHeader extends BaseReplacesHeader {
     write(this, { toTag: checkToken(toTag, "toTag") });
   }
 
+  /** Whether only an early dialog may be replaced. */
   override get earlyOnly(): boolean {
     return super.earlyOnly;
   }
@@ -174,6 +191,7 @@ export class ReplacesHeader extends BaseReplacesHeader {
     write(this, { earlyOnly: checkBoolean(earlyOnly, "earlyOnly") });
   }
 
+  /** The parameters; what is changed in this map changes the header. */
   override get parameters(): Map<string, string | null> {
     return super.parameters as Map<string, string | null>;
   }
@@ -184,7 +202,9 @@ export class ReplacesHeader extends BaseReplacesHeader {
 
 /** A {@linkcode ReplacesHeader} that never changes. */
 export class FrozenReplacesHeader extends BaseReplacesHeader {
+  /** From its parts, which are copied. */
   constructor(callId: string, fromTag: string, toTag: string, options?: ReplacesOptions);
+  /** From all of it in one object, which may be another value of the kind. */
   constructor(init: ReplacesHeaderInit);
   constructor(
     first: string | ReplacesHeaderInit,
@@ -196,10 +216,12 @@ export class FrozenReplacesHeader extends BaseReplacesHeader {
     freezeHeader(this);
   }
 
+  /** That it never changes. */
   get frozen(): true {
     return true;
   }
 
+  /** The parameters, which never change. */
   override get parameters(): FrozenDict<string | null> {
     return super.parameters as FrozenDict<string | null>;
   }

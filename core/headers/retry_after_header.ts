@@ -13,6 +13,7 @@ import { orNull, parsing } from "../parsing.ts";
 import { headerBody } from "../sip_text.ts";
 import { freezeHeader, ParameterHeader, type ParameterOptions, writeParameters } from "./parameter_header.ts";
 
+/** What may be left out of {@linkcode RetryAfterHeader}. */
 export interface RetryAfterOptions extends ParameterOptions {
   /** Why, without parentheses; "" and null are none. */
   comment?: string | null;
@@ -20,6 +21,7 @@ export interface RetryAfterOptions extends ParameterOptions {
 
 /** What {@linkcode RetryAfterHeader} is made from. */
 export interface RetryAfterHeaderInit extends RetryAfterOptions {
+  /** After how many seconds to try again. */
   seconds: number;
 }
 
@@ -63,6 +65,7 @@ export abstract class BaseRetryAfterHeader extends ParameterHeader {
 
   readonly #fields: Fields;
 
+  /** For the two twins alone. */
   constructor(init: RetryAfterHeaderInit) {
     super(init.parameters);
     checkConcrete(new.target, BaseRetryAfterHeader);
@@ -72,6 +75,7 @@ export abstract class BaseRetryAfterHeader extends ParameterHeader {
     };
   }
 
+  /** The name in front of the colon. */
   get name(): "Retry-After" {
     return "Retry-After";
   }
@@ -99,6 +103,7 @@ export abstract class BaseRetryAfterHeader extends ParameterHeader {
       equalParameters(this.parameters, other.parameters);
   }
 
+  /** The body without its parameters. */
   protected get value(): string {
     return this.comment === null ? String(this.seconds) : `${this.seconds} (${escapeComment(this.comment)})`;
   }
@@ -116,16 +121,20 @@ export abstract class BaseRetryAfterHeader extends ParameterHeader {
  * ```
  */
 export class RetryAfterHeader extends BaseRetryAfterHeader {
+  /** From its parts, which are copied. */
   constructor(seconds: number, options?: RetryAfterOptions);
+  /** From all of it in one object, which may be another value of the kind. */
   constructor(init: RetryAfterHeaderInit);
   constructor(first: number | RetryAfterHeaderInit, options?: RetryAfterOptions) {
     super(typeof first === "number" ? { ...options, seconds: first } : first);
   }
 
+  /** That it can be changed. */
   get frozen(): false {
     return false;
   }
 
+  /** After how many seconds to try again. */
   override get seconds(): number {
     return super.seconds;
   }
@@ -133,6 +142,7 @@ export class RetryAfterHeader extends BaseRetryAfterHeader {
     write(this, { seconds: checkInteger(seconds, "seconds", 0, MOST_SECONDS) });
   }
 
+  /** The comment in brackets; null when there is none. */
   override get comment(): string | null {
     return super.comment;
   }
@@ -140,6 +150,7 @@ export class RetryAfterHeader extends BaseRetryAfterHeader {
     write(this, { comment: checkOptionalText(comment, "comment") || null });
   }
 
+  /** The parameters; what is changed in this map changes the header. */
   override get parameters(): Map<string, string | null> {
     return super.parameters as Map<string, string | null>;
   }
@@ -147,6 +158,7 @@ export class RetryAfterHeader extends BaseRetryAfterHeader {
     writeParameters(this, parameters);
   }
 
+  /** The duration parameter in seconds; null when there is none. */
   override get duration(): number | null {
     return super.duration;
   }
@@ -158,17 +170,21 @@ export class RetryAfterHeader extends BaseRetryAfterHeader {
 
 /** A {@linkcode RetryAfterHeader} that never changes. */
 export class FrozenRetryAfterHeader extends BaseRetryAfterHeader {
+  /** From its parts, which are copied. */
   constructor(seconds: number, options?: RetryAfterOptions);
+  /** From all of it in one object, which may be another value of the kind. */
   constructor(init: RetryAfterHeaderInit);
   constructor(first: number | RetryAfterHeaderInit, options?: RetryAfterOptions) {
     super(typeof first === "number" ? { ...options, seconds: first } : first);
     freezeHeader(this);
   }
 
+  /** That it never changes. */
   get frozen(): true {
     return true;
   }
 
+  /** The parameters, which never change. */
   override get parameters(): FrozenDict<string | null> {
     return super.parameters as FrozenDict<string | null>;
   }

@@ -50,15 +50,18 @@ export abstract class BaseRouteHeader extends AddressHeader {
     return orNull(() => parsing("Route header", text, () => new this(parseAddressHeader(text, "Route"))));
   }
 
+  /** For the two twins alone. */
   constructor(uri: BaseSIPURI, options: AddressOptions) {
     super(uri, options);
     checkConcrete(new.target, BaseRouteHeader);
   }
 
+  /** The name in front of the colon. */
   get name(): "Route" {
     return "Route";
   }
 
+  /** The URI. */
   override get uri(): BaseSIPURI {
     return super.uri as BaseSIPURI;
   }
@@ -101,17 +104,21 @@ export class RouteHeader extends BaseRouteHeader {
     return new RouteHeader(uri);
   }
 
+  /** From its parts, which are copied. */
   constructor(uri: BaseSIPURI, options?: AddressOptions);
+  /** From all of it in one object, which may be another value of the kind. */
   constructor(init: AddressInit);
   constructor(first: BaseSIPURI | AddressInit, options?: AddressOptions) {
     const init = addressInit<BaseSIPURI>(first, options);
     super(SIPURI.from(checkInstance(init.uri, BaseSIPURI, "uri")), init);
   }
 
+  /** That it can be changed. */
   get frozen(): false {
     return false;
   }
 
+  /** The URI. */
   override get uri(): SIPURI {
     return super.uri as SIPURI;
   }
@@ -119,6 +126,7 @@ export class RouteHeader extends BaseRouteHeader {
     writeUri(this, checkInstance(uri, BaseSIPURI, "uri"));
   }
 
+  /** The name before the URI, without quotes; null when there is none. */
   override get displayName(): string | null {
     return super.displayName;
   }
@@ -126,6 +134,7 @@ export class RouteHeader extends BaseRouteHeader {
     writeDisplayName(this, displayName);
   }
 
+  /** The parameters; what is changed in this map changes the header. */
   override get parameters(): Map<string, string | null> {
     return super.parameters as Map<string, string | null>;
   }
@@ -136,7 +145,9 @@ export class RouteHeader extends BaseRouteHeader {
 
 /** A {@linkcode RouteHeader} that never changes. */
 export class FrozenRouteHeader extends BaseRouteHeader {
+  /** From its parts, which are copied. */
   constructor(uri: BaseSIPURI, options?: AddressOptions);
+  /** From all of it in one object, which may be another value of the kind. */
   constructor(init: AddressInit);
   constructor(first: BaseSIPURI | AddressInit, options?: AddressOptions) {
     const init = addressInit<BaseSIPURI>(first, options);
@@ -144,14 +155,17 @@ export class FrozenRouteHeader extends BaseRouteHeader {
     freezeAddress(this);
   }
 
+  /** That it never changes. */
   get frozen(): true {
     return true;
   }
 
+  /** The URI. */
   override get uri(): FrozenSIPURI {
     return super.uri as FrozenSIPURI;
   }
 
+  /** The parameters, which never change. */
   override get parameters(): FrozenDict<string | null> {
     return super.parameters as FrozenDict<string | null>;
   }

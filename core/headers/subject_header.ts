@@ -47,20 +47,24 @@ export abstract class BaseSubjectHeader extends BaseHeader {
 
   #subject: string;
 
+  /** For the two twins alone. */
   constructor(init: SubjectHeaderInit) {
     super();
     checkConcrete(new.target, BaseSubjectHeader);
     this.#subject = checkText(init.subject, "subject").trim();
   }
 
+  /** The name in front of the colon. */
   get name(): "Subject" {
     return "Subject";
   }
 
+  /** The subject. */
   get subject(): string {
     return this.#subject;
   }
 
+  /** What stands behind the colon. */
   get body(): string {
     return this.#subject;
   }
@@ -82,16 +86,20 @@ export abstract class BaseSubjectHeader extends BaseHeader {
  * ```
  */
 export class SubjectHeader extends BaseSubjectHeader {
+  /** From its parts, which are copied. */
   constructor(subject: string);
+  /** From all of it in one object, which may be another value of the kind. */
   constructor(init: SubjectHeaderInit);
   constructor(first: string | SubjectHeaderInit) {
     super(typeof first === "string" ? { subject: first } : first);
   }
 
+  /** That it can be changed. */
   get frozen(): false {
     return false;
   }
 
+  /** The subject. */
   override get subject(): string {
     return super.subject;
   }
@@ -102,13 +110,16 @@ export class SubjectHeader extends BaseSubjectHeader {
 
 /** A {@linkcode SubjectHeader} that never changes. */
 export class FrozenSubjectHeader extends BaseSubjectHeader {
+  /** From its parts, which are copied. */
   constructor(subject: string);
+  /** From all of it in one object, which may be another value of the kind. */
   constructor(init: SubjectHeaderInit);
   constructor(first: string | SubjectHeaderInit) {
     super(typeof first === "string" ? { subject: first } : first);
     Object.freeze(this);
   }
 
+  /** That it never changes. */
   get frozen(): true {
     return true;
   }

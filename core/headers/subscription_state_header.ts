@@ -65,12 +65,14 @@ export abstract class BaseSubscriptionStateHeader extends ParameterHeader {
 
   #state: string;
 
+  /** For the two twins alone. */
   constructor(init: SubscriptionStateHeaderInit) {
     super(init.parameters);
     checkConcrete(new.target, BaseSubscriptionStateHeader);
     this.#state = checkToken(init.state, "state");
   }
 
+  /** The name in front of the colon. */
   get name(): "Subscription-State" {
     return "Subscription-State";
   }
@@ -102,6 +104,7 @@ export abstract class BaseSubscriptionStateHeader extends ParameterHeader {
       equalParameters(this.parameters, other.parameters);
   }
 
+  /** The body without its parameters. */
   protected get value(): string {
     return this.#state;
   }
@@ -120,16 +123,20 @@ export abstract class BaseSubscriptionStateHeader extends ParameterHeader {
  * ```
  */
 export class SubscriptionStateHeader extends BaseSubscriptionStateHeader {
+  /** From its parts, which are copied. */
   constructor(state: string, options?: ParameterOptions);
+  /** From all of it in one object, which may be another value of the kind. */
   constructor(init: SubscriptionStateHeaderInit);
   constructor(first: string | SubscriptionStateHeaderInit, options?: ParameterOptions) {
     super(typeof first === "string" ? { ...options, state: first } : first);
   }
 
+  /** That it can be changed. */
   get frozen(): false {
     return false;
   }
 
+  /** The state: "active", "pending", "terminated" or another word. */
   override get state(): string {
     return super.state;
   }
@@ -137,6 +144,7 @@ export class SubscriptionStateHeader extends BaseSubscriptionStateHeader {
     write(this, checkToken(state, "state"));
   }
 
+  /** The parameters; what is changed in this map changes the header. */
   override get parameters(): Map<string, string | null> {
     return super.parameters as Map<string, string | null>;
   }
@@ -144,6 +152,7 @@ export class SubscriptionStateHeader extends BaseSubscriptionStateHeader {
     writeParameters(this, parameters);
   }
 
+  /** The reason parameter; null when there is none. */
   override get reason(): string | null {
     return super.reason;
   }
@@ -152,6 +161,7 @@ export class SubscriptionStateHeader extends BaseSubscriptionStateHeader {
     setParameter(this.parameters, "reason", reason === null ? undefined : checkToken(reason, "reason"));
   }
 
+  /** The expires parameter in seconds; null when there is none. */
   override get expires(): number | null {
     return super.expires;
   }
@@ -160,6 +170,7 @@ export class SubscriptionStateHeader extends BaseSubscriptionStateHeader {
     setIntegerParameter(this.parameters, "expires", expires, MOST_SECONDS);
   }
 
+  /** The retry-after parameter in seconds; null when there is none. */
   override get retryAfter(): number | null {
     return super.retryAfter;
   }
@@ -171,17 +182,21 @@ export class SubscriptionStateHeader extends BaseSubscriptionStateHeader {
 
 /** A {@linkcode SubscriptionStateHeader} that never changes. */
 export class FrozenSubscriptionStateHeader extends BaseSubscriptionStateHeader {
+  /** From its parts, which are copied. */
   constructor(state: string, options?: ParameterOptions);
+  /** From all of it in one object, which may be another value of the kind. */
   constructor(init: SubscriptionStateHeaderInit);
   constructor(first: string | SubscriptionStateHeaderInit, options?: ParameterOptions) {
     super(typeof first === "string" ? { ...options, state: first } : first);
     freezeHeader(this);
   }
 
+  /** That it never changes. */
   get frozen(): true {
     return true;
   }
 
+  /** The parameters, which never change. */
   override get parameters(): FrozenDict<string | null> {
     return super.parameters as FrozenDict<string | null>;
   }

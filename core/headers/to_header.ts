@@ -37,15 +37,18 @@ export abstract class BaseToHeader extends AddressHeader {
     return orNull(() => parsing("To header", text, () => new this(parseAddressHeader(text, "To", "t"))));
   }
 
+  /** For the two twins alone. */
   constructor(uri: BaseSIPURI, options: AddressOptions) {
     super(uri, options);
     checkConcrete(new.target, BaseToHeader);
   }
 
+  /** The name in front of the colon. */
   get name(): "To" {
     return "To";
   }
 
+  /** The URI. */
   override get uri(): BaseSIPURI {
     return super.uri as BaseSIPURI;
   }
@@ -68,17 +71,21 @@ export abstract class BaseToHeader extends AddressHeader {
  * ```
  */
 export class ToHeader extends BaseToHeader {
+  /** From its parts, which are copied. */
   constructor(uri: BaseSIPURI, options?: AddressOptions);
+  /** From all of it in one object, which may be another value of the kind. */
   constructor(init: AddressInit);
   constructor(first: BaseSIPURI | AddressInit, options?: AddressOptions) {
     const init = addressInit<BaseSIPURI>(first, options);
     super(SIPURI.from(checkInstance(init.uri, BaseSIPURI, "uri")), init);
   }
 
+  /** That it can be changed. */
   get frozen(): false {
     return false;
   }
 
+  /** The URI. */
   override get uri(): SIPURI {
     return super.uri as SIPURI;
   }
@@ -86,6 +93,7 @@ export class ToHeader extends BaseToHeader {
     writeUri(this, checkInstance(uri, BaseSIPURI, "uri"));
   }
 
+  /** The name before the URI, without quotes; null when there is none. */
   override get displayName(): string | null {
     return super.displayName;
   }
@@ -93,6 +101,7 @@ export class ToHeader extends BaseToHeader {
     writeDisplayName(this, displayName);
   }
 
+  /** The parameters; what is changed in this map changes the header. */
   override get parameters(): Map<string, string | null> {
     return super.parameters as Map<string, string | null>;
   }
@@ -100,6 +109,7 @@ export class ToHeader extends BaseToHeader {
     writeParameters(this, parameters);
   }
 
+  /** The tag parameter; null when there is none. */
   override get tag(): string | null {
     return super.tag;
   }
@@ -111,7 +121,9 @@ export class ToHeader extends BaseToHeader {
 
 /** A {@linkcode ToHeader} that never changes. */
 export class FrozenToHeader extends BaseToHeader {
+  /** From its parts, which are copied. */
   constructor(uri: BaseSIPURI, options?: AddressOptions);
+  /** From all of it in one object, which may be another value of the kind. */
   constructor(init: AddressInit);
   constructor(first: BaseSIPURI | AddressInit, options?: AddressOptions) {
     const init = addressInit<BaseSIPURI>(first, options);
@@ -119,14 +131,17 @@ export class FrozenToHeader extends BaseToHeader {
     freezeAddress(this);
   }
 
+  /** That it never changes. */
   get frozen(): true {
     return true;
   }
 
+  /** The URI. */
   override get uri(): FrozenSIPURI {
     return super.uri as FrozenSIPURI;
   }
 
+  /** The parameters, which never change. */
   override get parameters(): FrozenDict<string | null> {
     return super.parameters as FrozenDict<string | null>;
   }

@@ -23,6 +23,7 @@ import { headerBody } from "../sip_text.ts";
 import { checkHost } from "../uri_parser.ts";
 import { freezeHeader, ParameterHeader, type ParameterOptions, writeParameters } from "./parameter_header.ts";
 
+/** What may be left out of {@linkcode ViaHeader}. */
 export interface ViaOptions extends ParameterOptions {
   /** null or left out: none is written, which means 5060. */
   port?: number | null;
@@ -74,6 +75,7 @@ export abstract class BaseViaHeader extends ParameterHeader {
 
   readonly #fields: Fields;
 
+  /** For the two twins alone. */
   constructor(init: ViaHeaderInit) {
     super(init.parameters);
     checkConcrete(new.target, BaseViaHeader);
@@ -84,6 +86,7 @@ export abstract class BaseViaHeader extends ParameterHeader {
     };
   }
 
+  /** The name in front of the colon. */
   get name(): "Via" {
     return "Via";
   }
@@ -143,6 +146,7 @@ export abstract class BaseViaHeader extends ParameterHeader {
       equalParameters(this.parameters, other.parameters);
   }
 
+  /** The body without its parameters. */
   protected get value(): string {
     const { transport, host, port } = this.#fields;
     const place = host.includes(":") ? `[${host}]` : host;
@@ -162,16 +166,20 @@ export abstract class BaseViaHeader extends ParameterHeader {
  * ```
  */
 export class ViaHeader extends BaseViaHeader {
+  /** From its parts, which are copied. */
   constructor(transport: string, host: string, options?: ViaOptions);
+  /** From all of it in one object, which may be another value of the kind. */
   constructor(init: ViaHeaderInit);
   constructor(first: string | ViaHeaderInit, host?: string, options?: ViaOptions) {
     super(viaInit(first, host, options));
   }
 
+  /** That it can be changed. */
   get frozen(): false {
     return false;
   }
 
+  /** The transport, as in "UDP". */
   override get transport(): string {
     return super.transport;
   }
@@ -179,6 +187,7 @@ export class ViaHeader extends BaseViaHeader {
     read(this).transport = checkToken(transport, "transport");
   }
 
+  /** Where the answer is to go: a name or an IP address. */
   override get host(): string {
     return super.host;
   }
@@ -186,6 +195,7 @@ export class ViaHeader extends BaseViaHeader {
     read(this).host = checkHost(host, "host");
   }
 
+  /** The port there. */
   override get port(): number {
     return super.port;
   }
@@ -194,6 +204,7 @@ export class ViaHeader extends BaseViaHeader {
     read(this).port = checkPort(port, "port");
   }
 
+  /** The parameters; what is changed in this map changes the header. */
   override get parameters(): Map<string, string | null> {
     return super.parameters as Map<string, string | null>;
   }
@@ -201,6 +212,7 @@ export class ViaHeader extends BaseViaHeader {
     writeParameters(this, parameters);
   }
 
+  /** The ttl parameter; null when there is none. */
   override get ttl(): number | null {
     return super.ttl;
   }
@@ -209,6 +221,7 @@ export class ViaHeader extends BaseViaHeader {
     setParameter(this.parameters, "ttl", ttl === null ? undefined : String(checkInteger(ttl, "ttl", 0, 255)));
   }
 
+  /** The maddr parameter; null when there is none. */
   override get maddr(): string | null {
     return super.maddr;
   }
@@ -217,6 +230,7 @@ export class ViaHeader extends BaseViaHeader {
     setTextParameter(this.parameters, "maddr", maddr);
   }
 
+  /** The received parameter; null when there is none. */
   override get received(): string | null {
     return super.received;
   }
@@ -225,6 +239,7 @@ export class ViaHeader extends BaseViaHeader {
     setTextParameter(this.parameters, "received", received);
   }
 
+  /** The branch parameter; null when there is none. */
   override get branch(): string | null {
     return super.branch;
   }
@@ -233,6 +248,7 @@ export class ViaHeader extends BaseViaHeader {
     setParameter(this.parameters, "branch", branch === null ? undefined : checkToken(branch, "branch"));
   }
 
+  /** The comp parameter; null when there is none. */
   override get compression(): string | null {
     return super.compression;
   }
@@ -241,6 +257,7 @@ export class ViaHeader extends BaseViaHeader {
     setTextParameter(this.parameters, "comp", checkOptionalText(compression, "compression"));
   }
 
+  /** The rport parameter; null when there is none. */
   override get rport(): number | null {
     return super.rport;
   }
@@ -253,17 +270,21 @@ export class ViaHeader extends BaseViaHeader {
 
 /** A {@linkcode ViaHeader} that never changes. */
 export class FrozenViaHeader extends BaseViaHeader {
+  /** From its parts, which are copied. */
   constructor(transport: string, host: string, options?: ViaOptions);
+  /** From all of it in one object, which may be another value of the kind. */
   constructor(init: ViaHeaderInit);
   constructor(first: string | ViaHeaderInit, host?: string, options?: ViaOptions) {
     super(viaInit(first, host, options));
     freezeHeader(this);
   }
 
+  /** That it never changes. */
   get frozen(): true {
     return true;
   }
 
+  /** The parameters, which never change. */
   override get parameters(): FrozenDict<string | null> {
     return super.parameters as FrozenDict<string | null>;
   }

@@ -49,6 +49,7 @@ export abstract class BaseWarningHeader extends BaseHeader {
 
   readonly #fields: WarningHeaderInit;
 
+  /** For the two twins alone. */
   constructor(init: WarningHeaderInit) {
     super();
     checkConcrete(new.target, BaseWarningHeader);
@@ -59,10 +60,12 @@ export abstract class BaseWarningHeader extends BaseHeader {
     };
   }
 
+  /** The name in front of the colon. */
   get name(): "Warning" {
     return "Warning";
   }
 
+  /** The code of the warning, 300 to 399. */
   get code(): number {
     return this.#fields.code;
   }
@@ -77,6 +80,7 @@ export abstract class BaseWarningHeader extends BaseHeader {
     return this.#fields.text;
   }
 
+  /** What stands behind the colon. */
   get body(): string {
     return `${this.code} ${this.agent} ${quote(this.text)}`;
   }
@@ -102,16 +106,20 @@ export abstract class BaseWarningHeader extends BaseHeader {
  * ```
  */
 export class WarningHeader extends BaseWarningHeader {
+  /** From its parts, which are copied. */
   constructor(code: number, agent: string, text: string);
+  /** From all of it in one object, which may be another value of the kind. */
   constructor(init: WarningHeaderInit);
   constructor(first: number | WarningHeaderInit, agent?: string, text?: string) {
     super(warningInit(first, agent, text));
   }
 
+  /** That it can be changed. */
   get frozen(): false {
     return false;
   }
 
+  /** The code of the warning, 300 to 399. */
   override get code(): number {
     return super.code;
   }
@@ -119,6 +127,7 @@ export class WarningHeader extends BaseWarningHeader {
     write(this, { code: checkCode(code) });
   }
 
+  /** Who warns: a host or a name. */
   override get agent(): string {
     return super.agent;
   }
@@ -126,6 +135,7 @@ export class WarningHeader extends BaseWarningHeader {
     write(this, { agent: checkAgent(agent) });
   }
 
+  /** The text for people. */
   override get text(): string {
     return super.text;
   }
@@ -136,13 +146,16 @@ export class WarningHeader extends BaseWarningHeader {
 
 /** A {@linkcode WarningHeader} that never changes. */
 export class FrozenWarningHeader extends BaseWarningHeader {
+  /** From its parts, which are copied. */
   constructor(code: number, agent: string, text: string);
+  /** From all of it in one object, which may be another value of the kind. */
   constructor(init: WarningHeaderInit);
   constructor(first: number | WarningHeaderInit, agent?: string, text?: string) {
     super(warningInit(first, agent, text));
     Object.freeze(this);
   }
 
+  /** That it never changes. */
   get frozen(): true {
     return true;
   }

@@ -121,7 +121,14 @@ export class Child {
   }
 
   signal(name: "SIGINT" | "SIGTERM" | "SIGKILL"): void {
-    this.#process.kill(name);
+    const { pid } = this.#process;
+    if (pid === undefined || !running.has(this)) return;
+    try {
+      // Deno's own kill() makes of any later exit one by that signal.
+      process.kill(pid, name);
+    } catch {
+      // It ends in this moment.
+    }
   }
 
   failure(what: string): Error {

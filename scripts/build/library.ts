@@ -26,6 +26,11 @@ export const SHIM_FLAGS: readonly string[] = [
 /** A file of the shim that stands in for one object of pjproject, where it must be replaced as a whole. */
 const REPLACES: Record<string, { readonly archive: string; readonly object: string }> = {
   "hash.c": { archive: "pj", object: "hash.o" },
+  "random.c": { archive: "pj", object: "rand.o" },
+  "ice_strans.c": { archive: "pjnath", object: "ice_strans.o" },
+  "turn_sock.c": { archive: "pjnath", object: "turn_sock.o" },
+  "ice_media.c": { archive: "pjmedia", object: "transport_ice.o" },
+  "srtp.c": { archive: "pjmedia", object: "transport_srtp.o" },
 };
 
 /**
@@ -37,7 +42,7 @@ const EXTRA_LIBRARIES: Record<Extra, readonly string[]> = {
   g729: ["bcg729"],
 };
 
-/** What the library may want at run time: the C library, the compiler's own on a Mac, and OpenSSL. */
+/** What the library may want at run time: the C library, the compiler's own on a Mac, OpenSSL without archives. */
 const MAY_NEED =
   /^(libc|libm|libdl|libpthread|librt|libssl|libcrypto|libSystem|libc\+\+|ld-linux[-\w]*)\.[\w.]+$|^\/(System|usr\/lib)\//;
 
@@ -148,7 +153,7 @@ async function linkCommand(
   }
   const sanitizer = asan ? ["-fsanitize=address"] : [];
   const libraries = await staticLibraries(report, tree, codecs);
-  const system = [...sharedLibraries(extras), "-lssl", "-lcrypto", "-lm", "-lpthread"];
+  const system = [...await sharedLibraries(report, extras), "-lm", "-lpthread"];
   if (process.platform === "darwin") {
     const all = archives.flatMap((archive) => ["-Wl,-force_load", archive]);
     const frameworks = ["-framework", "CoreFoundation", "-framework", "Security"];
@@ -183,6 +188,8 @@ async function linkCommand(
     "-Wl,-Bsymbolic",
     // The transport layer's calls of the parser come to ffi/shim/parse_guard.c.
     "-Wl,--wrap=pjsip_parse_rdata",
+    // And those of zeroed memory to ffi/shim/rx_buffer.c.
+    ...(asan ? [] : ["-Wl,--wrap=pj_pool_calloc"]),
     `-Wl,--exclude-libs,${[...libraries.map((path) => basename(path)), "libstdc++.a", "libgcc.a"].join(":")}`,
     ...objects,
     "-Wl,--whole-archive",
@@ -194,24 +201,37 @@ async function linkCommand(
   ];
 }
 
-/** pjproject's own third_party archives, where the source had them; the codecs built for it; the system's. */
+/** pjproject's own third_party archives, where the source had them; the codecs built for it; the system's; OpenSSL. */
 export async function staticLibraries(report: Report, tree: string, codecs: string): Promise<string[]> {
   const third = join(tree, "third_party", "lib");
   const bundled = readdirSync(third).filter((file) => file.endsWith(".a"));
   const own = ["opus", "speex", "speexdsp", "srtp2"].map((name) => join(codecs, "lib", `lib${name}.a`));
   const libraries = [...bundled.map((file) => join(third, file)), ...own];
-  if (bundled.some((file) => file.startsWith("libgsmcodec-"))) return libraries;
-  const what = "Looking for libgsm.a";
-  const { stdout } = await report.run({ what, cwd: "/", args: ["cc", "-print-file-name=libgsm.a"] });
-  if (!stdout.startsWith("/")) {
-    throw new BuildFailure("There is no static GSM library (libgsm.a) on this machine");
+  if (!bundled.some((file) => file.startsWith("libgsmcodec-"))) {
+    const gsm = await staticLibrary(report, "libgsm.a");
+    if (gsm === null) throw new BuildFailure("There is no static GSM library (libgsm.a) on this machine");
+    libraries.push(gsm);
   }
-  return [...libraries, stdout.trim()];
+  return [...libraries, ...await staticOpenSSL(report) ?? []];
 }
 
-/** The linker flags for the extra codecs. */
-export function sharedLibraries(extras: readonly Extra[]): string[] {
-  return extras.flatMap((extra) => EXTRA_LIBRARIES[extra]).map((name) => `-l${name}`);
+/** Where the compiler finds that archive; null: nowhere. */
+async function staticLibrary(report: Report, name: string): Promise<string | null> {
+  const args = ["cc", `-print-file-name=${name}`];
+  const { stdout } = await report.run({ what: `Looking for ${name}`, cwd: "/", args });
+  return stdout.startsWith("/") ? stdout.trim() : null;
+}
+
+/** OpenSSL's archives, so that the library also runs where another version of it is installed, or none. */
+async function staticOpenSSL(report: Report): Promise<string[] | null> {
+  const [ssl, crypto] = [await staticLibrary(report, "libssl.a"), await staticLibrary(report, "libcrypto.a")];
+  return ssl !== null && crypto !== null ? [ssl, crypto] : null;
+}
+
+/** The linker flags for what stays a run-time dependency: the extra codecs, and OpenSSL where it has no archives. */
+export async function sharedLibraries(report: Report, extras: readonly Extra[]): Promise<string[]> {
+  const openssl = await staticOpenSSL(report) ? [] : ["-lssl", "-lcrypto"];
+  return [...extras.flatMap((extra) => EXTRA_LIBRARIES[extra]).map((name) => `-l${name}`), ...openssl];
 }
 
 /** The archive itself, or a copy of it without the objects for which the shim has its own. */

@@ -17,7 +17,7 @@ import {
   SIPURI,
   ToHeader,
 } from "../../mod.ts";
-import { Call, type CallOptions } from "./call.ts";
+import { Call, type CallOptions } from "../../cli/call.ts";
 import { noteOf, shownNotifications } from "./notes.ts";
 import {
   type CallReport,
@@ -27,9 +27,9 @@ import {
   type PartyCommand,
   type PartyOptions,
 } from "./protocol.ts";
-import { callOver, describeRoute } from "./route.ts";
+import { callOver, describeRoute } from "../../cli/route.ts";
 import { ownRuntime } from "./runtimes.ts";
-import { describeSession } from "./session.ts";
+import { describeSession } from "../../cli/session.ts";
 
 /** Of the mixer, in Hz: wide enough for G.722 and Opus. */
 const MIXER_RATE = 16000;

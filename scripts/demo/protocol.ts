@@ -4,6 +4,10 @@
  * input, events on its standard output. When its input ends, a party hangs up and leaves.
  */
 
+import type { CallEvent, CallReport } from "../../cli/call_report.ts";
+
+export type { Arrival, CallReport, StreamReport } from "../../cli/call_report.ts";
+
 /** Which end of the call: the caller stands left in the ladder, the callee right. */
 export type Side = "caller" | "callee";
 
@@ -39,40 +43,6 @@ export type PartyCommand =
   }
   | { readonly type: "hangup" };
 
-/** The packets of one direction. */
-export interface StreamReport {
-  readonly packets: number;
-  readonly bytes: number;
-  /** What became of them at the far end; null: of packets sent, when no RTCP told. */
-  readonly arrival: Arrival | null;
-}
-
-export interface Arrival {
-  readonly lost: number;
-  /** Mean and greatest jitter, in milliseconds; null: it was not measured yet. */
-  readonly jitter: { readonly mean: number; readonly max: number } | null;
-}
-
-/** One call, as one party saw it. */
-export interface CallReport {
-  readonly peer: string;
-  /** The status that ended it, with its reason, and what the library says about why. */
-  readonly code: number | null;
-  readonly reason: string | null;
-  readonly cause: string | null;
-  readonly endedBy: "local" | "remote" | null;
-  /** From the INVITE to the first ring and to the answer, and from there to the end; milliseconds, null: never. */
-  readonly ringing: number | null;
-  readonly setUp: number | null;
-  readonly length: number | null;
-  readonly codec: string | null;
-  readonly sampleRate: number | null;
-  readonly received: StreamReport | null;
-  readonly sent: StreamReport | null;
-  /** Where the recording is; null: nothing was recorded. */
-  readonly recording: string | null;
-}
-
 /** `at` is the time of the event in milliseconds since 1970. */
 export type PartyEvent = { readonly at: number } & EventBody;
 
@@ -86,13 +56,7 @@ export type EventBody =
   }
   /** A SIP message, sent or received. */
   | { readonly type: "trace"; readonly received: boolean; readonly text: string }
-  /** A notification, and what it says in a few words. */
-  | { readonly type: "note"; readonly name: string; readonly text: string }
-  /** Sound goes both ways now. */
-  | { readonly type: "talk"; readonly codec: string; readonly sampleRate: number }
-  /** How loud the party hears the other: 0 to 255. */
-  | { readonly type: "level"; readonly heard: number }
-  | { readonly type: "played" }
+  | CallEvent
   | { readonly type: "ended"; readonly report: CallReport }
   | { readonly type: "failed"; readonly message: string };
 

@@ -4,7 +4,8 @@
  * JSON. Its arguments are the values of `libraryPath`, one call each; none: one call with null.
  */
 import process from "node:process";
-import { LibraryError, openedLibrary, openLibrary } from "../../ffi/library.ts";
+import { openedLibrary, openLibrary } from "../../ffi/library.ts";
+import { LibraryError } from "../../ffi/library_error.ts";
 
 const args = process.argv.slice(2);
 const before = openedLibrary();

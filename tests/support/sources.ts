@@ -5,7 +5,7 @@ import { dirname, join, posix } from "node:path";
 import { ROOT } from "../../scripts/build/layout.ts";
 
 /** Where sources are: files and folders, relative to the project. */
-const roots = ["mod.ts", "ffi", "core", "media", "scripts", "examples", "tests", ".ci"];
+const roots = ["mod.ts", "ffi", "core", "media", "cli", "scripts", "examples", "tests", ".ci"];
 
 /** The paths of all source files, relative to the project. */
 export function sourceFiles(): string[] {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /** Calling over one route after the other (RFC 3263, section 4.3). */
-import type { RouteHeader } from "../../mod.ts";
-import type { CallReport } from "./protocol.ts";
+import type { RouteHeader } from "../mod.ts";
+import type { CallReport } from "./call_report.ts";
 
 /**
  * Makes the call over the first of the routes that leads to somebody, and gives the report of the last attempt.

@@ -10,20 +10,31 @@ import {
   type SDPMediaStream,
   type StreamStatistics,
   WaveFile,
-} from "../../mod.ts";
-import type { StreamReport } from "./protocol.ts";
+} from "../mod.ts";
+import type { CallEvent, StreamReport } from "./call_report.ts";
 
 export interface SoundOptions {
   readonly mixer: AudioMixer;
   /** Local address to send from and receive on. */
   readonly address: string;
-  /** The file to play, and the one to record to. */
-  readonly play: string;
-  readonly record: string;
+  /** The file to play, and the one to record to; null: none. */
+  readonly play: string | null;
+  readonly record: string | null;
   readonly loop: boolean;
-  /** After the file, gives back what it hears. */
+  /** After the file, or at once where there is none, gives back what it hears. */
   readonly echo: boolean;
 }
+
+/** The fields of a "level". */
+export type LevelReport = Omit<Extract<CallEvent, { type: "level" }>, "type">;
+
+/** What answers a direction. */
+const mirrored = {
+  sendrecv: "sendrecv",
+  sendonly: "recvonly",
+  recvonly: "sendonly",
+  inactive: "inactive",
+} as const;
 
 export class Sound {
   readonly #options: SoundOptions;
@@ -70,11 +81,22 @@ export class Sound {
     return this.#audio.getLocalMedia(offer === null);
   }
 
-  /** Starts the stream and the recording. */
+  /** The stream that answers a change of the call: the direction that was offered, from our side. */
+  change(offer: BaseSDPSession | null): SDPMediaStream {
+    const offered = offer?.media[this.#index]?.direction ?? "sendrecv";
+    return this.#audio!.getLocalMedia(offer === null, { direction: mirrored[offered] });
+  }
+
+  /** Starts the stream and the recording; later ones change the direction. */
   start(localSdp: BaseSDPSession, remoteSdp: BaseSDPSession): void {
     const { mixer, record } = this.#options;
     const audio = this.#audio!;
+    if (audio.isStarted) {
+      if (audio.isActive) audio.updateDirection(localSdp.media[this.#index]?.direction ?? "inactive");
+      return;
+    }
     audio.start(localSdp, remoteSdp, { sdpIndex: this.#index });
+    if (record === null) return;
     this.#recorder = new RecordingWaveFile(mixer, record);
     this.#recorder.start();
     mixer.connectSlots(audio, this.#recorder);
@@ -89,6 +111,10 @@ export class Sound {
     const { mixer, play, loop, echo } = this.#options;
     const audio = this.#audio;
     if (audio === null || !audio.isActive) return false;
+    if (play === null) {
+      if (echo) mixer.connectSlots(audio, audio);
+      return false;
+    }
     const wave = this.#wave = new WaveFile(mixer, play, { loop });
     wave.start();
     const finished = this.#center.once("WaveFileDidFinishPlaying", { sender: wave });
@@ -99,10 +125,18 @@ export class Sound {
     return true;
   }
 
-  /** How loud the other side is heard, 0 to 255; null while there is no stream. */
-  get level(): number | null {
+  /** What is heard at this moment, as the demo reports it; null while there is no stream. */
+  get level(): LevelReport | null {
     const audio = this.#audio;
-    return audio === null || audio.slot === null ? null : this.#options.mixer.getSignalLevel(audio).rx;
+    const statistics = audio?.statistics ?? null;
+    if (audio === null || audio.slot === null || statistics === null) return null;
+    const { packets, packetsLost, jitter } = statistics.rx;
+    return {
+      heard: this.#options.mixer.getSignalLevel(audio).rx,
+      received: packets,
+      lost: packetsLost,
+      jitter: jitter.last / 1000,
+    };
   }
 
   /** The packets of both directions; null when the stream was never started. */

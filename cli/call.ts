@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/** One call of a party, from the first state of its invitation to the last. */
-import type { Invitation, InvitationStateChange } from "../../mod.ts";
-import type { CallReport, EventBody } from "./protocol.ts";
+/** One call with sound, from the first state of its invitation to the last. */
+import type { Invitation, InvitationStateChange } from "../mod.ts";
+import type { CallEvent, CallReport } from "./call_report.ts";
 import { audioIndex, describeSession } from "./session.ts";
 import { Sound, type SoundOptions } from "./sound.ts";
 
 export interface CallOptions extends SoundOptions {
   /** Hangs up this many seconds after the answer; null: does not by itself. */
   readonly hangUpAfter: number | null;
-  readonly report: (event: EventBody) => void;
+  readonly report: (event: CallEvent) => void;
 }
 
 type Change = Readonly<InvitationStateChange & { timestamp: Date }>;
@@ -57,6 +57,18 @@ export class Call {
     invitation.sendResponse(200, { sdp: describeSession({ address, audio, offer, index }) });
   }
 
+  /** Holds and the like are followed; a change that leaves no sound is refused. */
+  #answerChange(): void {
+    const invitation = this.#invitation;
+    const offer = invitation.sdp.proposedRemote;
+    const index = offer === null ? 0 : audioIndex(offer);
+    if (index === null) return invitation.sendResponse(488);
+    const { address } = this.#options;
+    const audio = this.#sound.change(offer);
+    const before = invitation.sdp.activeLocal;
+    invitation.sendResponse(200, { sdp: describeSession({ address, audio, offer, index, before }) });
+  }
+
   /** Ends the call, whatever it is doing. */
   hangUp(): void {
     const { state } = this.#invitation;
@@ -87,7 +99,8 @@ export class Call {
         this.#ringing ??= timestamp;
         break;
       case "connected":
-        this.#talk(timestamp);
+        if (this.#connected === null) this.#talk(timestamp);
+        else if (change.subState?.startsWith("received_proposal")) this.#answerChange();
         break;
       case "disconnecting":
         this.#ending = change;
@@ -101,12 +114,14 @@ export class Call {
 
   #agreed(...[local, remote]: Parameters<Sound["start"]>): void {
     const { report } = this.#options;
+    const isFirst = !this.#sound.audio!.isStarted;
     this.#sound.start(local, remote);
+    if (!isFirst) return;
     const { codec, sampleRate } = this.#sound.audio!;
     report({ type: "talk", codec: codec ?? "?", sampleRate: sampleRate ?? 0 });
     this.#timers.push(setInterval(() => {
-      const heard = this.#sound.level;
-      if (heard !== null) report({ type: "level", heard });
+      const level = this.#sound.level;
+      if (level !== null) report({ type: "level", ...level });
     }, LEVELS));
   }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /** The session descriptions of a call with one audio stream. */
-import { type BaseSDPSession, SDPMediaStream, SDPSession } from "../../mod.ts";
+import { type BaseSDPSession, SDPMediaStream, SDPSession } from "../mod.ts";
 
 /** Which stream of an offer is the sound; null: none. */
 export function audioIndex(offer: BaseSDPSession): number | null {
@@ -16,12 +16,17 @@ export interface SessionOptions {
   readonly offer: BaseSDPSession | null;
   /** Which stream of the offer `audio` answers. The others are refused. */
   readonly index: number;
+  /** What was agreed on before, which this changes; left out: nothing. */
+  readonly before?: BaseSDPSession | null;
 }
 
 /** The description that offers the audio stream, or answers with it. */
 export function describeSession(options: SessionOptions): SDPSession {
-  const { address, audio, offer, index } = options;
-  const session = new SDPSession(address);
+  const { address, audio, offer, index, before = null } = options;
+  const session = new SDPSession(
+    address,
+    before === null ? {} : { id: before.id, version: before.version + 1 },
+  );
   session.media = offer === null
     ? [audio]
     : offer.media.map((media, at) =>
