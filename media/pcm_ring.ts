@@ -72,9 +72,9 @@ export class PCMRing {
     return this.#dropped + Math.max(0, late);
   }
 
-  /** Writes as much of a chunk as there is room for; how many samples. `room`: how many samples may wait. */
-  put(chunk: Int16Array, from: number, room: number): number {
-    const count = Math.min(chunk.length - from, room - this.queued);
+  /** Writes as much of a chunk's part as there is room for; how many samples. `room`: how many samples may wait. */
+  put(chunk: Int16Array, from: number, end: number, room: number): number {
+    const count = Math.min(end - from, room - this.queued);
     if (count <= 0) return 0;
     const { words, said } = this.#place;
     const start = this.#written & said.length - 1;

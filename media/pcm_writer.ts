@@ -22,6 +22,8 @@ interface Arrival {
 /** The chunk that goes into the ring as room comes up. */
 interface Current {
   readonly chunk: Int16Array;
+  /** How many it had when it came; its buffer may have been transferred since. */
+  readonly samples: number;
   readonly charge: number;
   at: number;
   settle: { resolve: () => void; reject: (reason: unknown) => void } | null;
@@ -143,7 +145,7 @@ export class PCMWriter {
       this.#charged -= charge;
       return;
     }
-    const current: Current = { chunk, charge, at: 0, settle: null };
+    const current: Current = { chunk, samples, charge, at: 0, settle: null };
     this.#current = current;
     if (this.#fill()) return;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -156,10 +158,13 @@ export class PCMWriter {
   #fill(): boolean {
     const current = this.#current;
     if (!current) return true;
-    const count = this.#ring?.put(current.chunk, current.at, this.#room) ?? 0;
+    const { chunk, samples } = current;
+    const end = Math.min(samples, chunk.length);
+    const count = this.#ring?.put(chunk, current.at, end, this.#room) ?? 0;
     current.at += count;
     this.#pending -= count;
-    if (current.at < current.chunk.length) return false;
+    if (current.at < end) return false;
+    this.#pending -= samples - current.at;
     this.#finishCurrent();
     return true;
   }

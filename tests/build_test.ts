@@ -378,7 +378,10 @@ describe("run.mjs", () => {
     const args = [...first, join(ROOT, "scripts", "run.mjs"), "toString"];
     const { status, stderr } = spawnSync(program!, args, { encoding: "utf8" });
     assertEquals(status, 1);
-    assertMatch(stderr, /^sipcore: There is no task "toString"; there are build, package, sipcore, demo, .*\n$/);
+    assertMatch(
+      stderr,
+      /^sipcore: There is no task "toString"; there are build, package, sipcore, demo, .*\n$/,
+    );
   });
 
   it("run.mjs hands arguments to the task and its exit status back", () => {
