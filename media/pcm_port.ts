@@ -95,6 +95,8 @@ export class PCMPort implements NativeObject {
   #slot: number | null = null;
   #isOver = false;
   #ended: () => void = () => {};
+  /** What the ring had counted in the end: its place is another port's then. */
+  #last: { readonly underruns: number; readonly silence: number } | null = null;
 
   /**
    * @throws TypeError, RangeError for bad arguments; SIPCoreInvalidStateError when the mixer is closed or the engine does
@@ -175,9 +177,6 @@ export class PCMPort implements NativeObject {
     if (native !== null) pcmMemory(native).exchange();
   }
 
-  /** After the end the place is another port's. */
-  #last: { readonly underruns: number; readonly silence: number } | null = null;
-
   /**
    * Takes a slot. Once only.
    *
@@ -216,19 +215,17 @@ export class PCMPort implements NativeObject {
   /** From now on the clock tells of what is wanted. */
   #await(): void {
     if (this.#ring === null) return;
-    const bits = this.#writer.wake | (this.#reader.isWaiting ? pcmWake.heard : 0);
+    const bits = this.#writer.wake | (this.#reader.isWaiting ? pcmWake.SC_PCM_WAKE_HEARD : 0);
     this.#ring.wakeOn(bits, this.#writer.wakeAt);
-    if (bits & ~pcmWake.last) awaitNews(this);
+    if (bits & ~pcmWake.SC_PCM_LAST) awaitNews(this);
+    else forgetNews(this);
   }
 
-  /** Not for programs: what has come about meanwhile; false: nothing is waited for. */
-  look(): boolean {
+  /** Not for programs: what has come about meanwhile. */
+  look(): void {
     this.#reader.look();
     this.#writer.look();
-    if (this.#ring === null) return false;
-    const bits = this.#writer.wake | (this.#reader.isWaiting ? pcmWake.heard : 0);
-    this.#ring.wakeOn(bits, this.#writer.wakeAt);
-    return (bits & ~pcmWake.last) !== 0;
+    this.#await();
   }
 
   /**
