@@ -106,12 +106,13 @@ export {
   type SubscriptionRequest,
   type SubscriptionResponse,
 } from "./core/notifier.ts";
+export { Subscriber } from "./core/subscriber.ts";
 export {
   type ReceivedNotify,
   type SubscriptionEnd,
   type SubscriptionState,
   type SubscriptionStateChange,
-} from "./core/subscriber.ts";
+} from "./core/subscriber_messages.ts";
 export { Message, type MessageNotifications, type MessageOptions } from "./core/message.ts";
 export { Publication, type PublicationOptions } from "./core/publication.ts";
 export {
@@ -197,15 +198,36 @@ export {
   type RTPTransportOptions,
   type RTPTransportState,
 } from "./media/rtp_transport.ts";
+export { type ICEOptions, type ICETURNServer, type TURNTransport } from "./media/ice_options.ts";
+export {
+  type ICECandidate,
+  type ICECandidateType,
+  type ICECheck,
+  type ICECheckState,
+  type ICEChosenCandidates,
+  type ICEResult,
+  type ICEState,
+} from "./media/ice_negotiation.ts";
+export { type SRTPCipher, type SRTPKeying, type SRTPOptions } from "./media/srtp_options.ts";
+export { type SRTPNotifications, type SRTPStatistics } from "./media/srtp_session.ts";
 export {
   type AudioStartOptions,
   AudioTransport,
   type AudioTransportNotifications,
   type AudioTransportOptions,
+  type LocalMediaOptions,
 } from "./media/audio_transport.ts";
 export { type AudioStatistics, type Measure, type StreamStatistics } from "./media/audio_statistics.ts";
 export { WaveFile, type WaveFileNotifications } from "./media/wave_file.ts";
+export {
+  PCMPort,
+  type PCMPortNotifications,
+  type PCMPortOptions,
+  type PCMStatistics,
+} from "./media/pcm_port.ts";
 export { RecordingWaveFile } from "./media/recording_wave_file.ts";
+export { MixerPort } from "./media/mixer_port.ts";
+export { type Tone, ToneGenerator, type ToneGeneratorNotifications } from "./media/tone_generator.ts";
 export {
   BaseContactHeader,
   BaseContentTypeHeader,

@@ -120,8 +120,8 @@ export class Call {
     const { codec, sampleRate } = this.#sound.audio!;
     report({ type: "talk", codec: codec ?? "?", sampleRate: sampleRate ?? 0 });
     this.#timers.push(setInterval(() => {
-      const heard = this.#sound.level;
-      if (heard !== null) report({ type: "level", heard });
+      const level = this.#sound.level;
+      if (level !== null) report({ type: "level", ...level });
     }, LEVELS));
   }
 

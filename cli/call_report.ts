@@ -7,8 +7,14 @@ export type CallEvent =
   | { readonly type: "note"; readonly name: string; readonly text: string }
   /** Sound goes both ways now. */
   | { readonly type: "talk"; readonly codec: string; readonly sampleRate: number }
-  /** How loud the party hears the other: 0 to 255. */
-  | { readonly type: "level"; readonly heard: number }
+  /** How loud the party hears the other, 0 to 255; packets that came and were lost so far, and the jitter in ms. */
+  | {
+    readonly type: "level";
+    readonly heard: number;
+    readonly received: number;
+    readonly lost: number;
+    readonly jitter: number;
+  }
   | { readonly type: "played" };
 
 /** The packets of one direction. */

@@ -11,7 +11,7 @@ import {
   type StreamStatistics,
   WaveFile,
 } from "../mod.ts";
-import type { StreamReport } from "./call_report.ts";
+import type { CallEvent, StreamReport } from "./call_report.ts";
 
 export interface SoundOptions {
   readonly mixer: AudioMixer;
@@ -24,6 +24,9 @@ export interface SoundOptions {
   /** After the file, or at once where there is none, gives back what it hears. */
   readonly echo: boolean;
 }
+
+/** The fields of a "level". */
+export type LevelReport = Omit<Extract<CallEvent, { type: "level" }>, "type">;
 
 /** What answers a direction. */
 const mirrored = {
@@ -122,10 +125,18 @@ export class Sound {
     return true;
   }
 
-  /** How loud the other side is heard, 0 to 255; null while there is no stream. */
-  get level(): number | null {
+  /** What is heard at this moment, as the demo reports it; null while there is no stream. */
+  get level(): LevelReport | null {
     const audio = this.#audio;
-    return audio === null || audio.slot === null ? null : this.#options.mixer.getSignalLevel(audio).rx;
+    const statistics = audio?.statistics ?? null;
+    if (audio === null || audio.slot === null || statistics === null) return null;
+    const { packets, packetsLost, jitter } = statistics.rx;
+    return {
+      heard: this.#options.mixer.getSignalLevel(audio).rx,
+      received: packets,
+      lost: packetsLost,
+      jitter: jitter.last / 1000,
+    };
   }
 
   /** The packets of both directions; null when the stream was never started. */

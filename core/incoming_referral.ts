@@ -5,7 +5,6 @@ import { argumentBlock, type Reader } from "../ffi/wire.ts";
 import { checkInteger, checkOptionalText } from "./check_argument.ts";
 import { post, postLazily } from "./dispatch.ts";
 import type { EndpointAddress } from "./endpoint_address.ts";
-import { SIPCoreInvalidStateError } from "./errors.ts";
 import { FrozenContactHeader, FrozenReferToHeader } from "./headers.ts";
 import type { IncomingReferralNotifications, ReceivedRefer } from "./incoming_referral_notifications.ts";
 import { lazy } from "./lazy.ts";
@@ -20,7 +19,7 @@ import {
 } from "./notifier.ts";
 import { type PeerMessage, readPeerMessage } from "./peer_message.ts";
 import { onBirth } from "./registry.ts";
-import { check, running, runningOrNull } from "./running.ts";
+import { check, running } from "./running.ts";
 import { sipfrag } from "./sipfrag.ts";
 
 const names = {
@@ -190,15 +189,7 @@ export class IncomingReferral {
 
   /** `reject(480)` or `end()`, quiet when there is nothing to end. */
   [Symbol.dispose](): void {
-    const { state, wanted } = this.#notifier;
-    if (state === "terminated" || wanted === "terminated" || !runningOrNull()) return;
-    try {
-      if (wanted === "incoming") this.reject(480);
-      else this.end();
-    } catch (error) {
-      // It ended between the question and the call; anything else is the caller's to know.
-      if (!(error instanceof SIPCoreInvalidStateError)) reportError(error);
-    }
+    this.#notifier.leave(this);
   }
 
   /** @internal */

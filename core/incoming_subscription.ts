@@ -7,7 +7,6 @@ import { checkInteger, checkToken } from "./check_argument.ts";
 import { checkContent, type Content } from "./content.ts";
 import { post, postLazily } from "./dispatch.ts";
 import type { EndpointAddress } from "./endpoint_address.ts";
-import { SIPCoreInvalidStateError } from "./errors.ts";
 import { FrozenEventHeader } from "./headers.ts";
 import type { IncomingSubscriptionNotifications } from "./incoming_subscription_notifications.ts";
 import { notificationsOf } from "./notification.ts";
@@ -21,7 +20,7 @@ import {
 } from "./notifier.ts";
 import { type PeerMessage, readPeerMessage } from "./peer_message.ts";
 import { onBirth } from "./registry.ts";
-import { check, running, runningOrNull } from "./running.ts";
+import { check, running } from "./running.ts";
 
 /** The longest word that Subscription-State takes as a reason. */
 const longestReason = 64;
@@ -212,15 +211,7 @@ export class IncomingSubscription {
 
   /** `reject(480)` or `end()`, quiet when there is nothing to end. */
   [Symbol.dispose](): void {
-    const { state, wanted } = this.#notifier;
-    if (state === "terminated" || wanted === "terminated" || !runningOrNull()) return;
-    try {
-      if (wanted === "incoming") this.reject(480);
-      else this.end();
-    } catch (error) {
-      // It ended between the question and the call; anything else is the caller's to know.
-      if (!(error instanceof SIPCoreInvalidStateError)) reportError(error);
-    }
+    this.#notifier.leave(this);
   }
 
   /** @internal */

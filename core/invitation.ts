@@ -263,7 +263,8 @@ export class Invitation extends InvitationAttributes {
   /**
    * Proposes a change: other streams, another codec, hold, another Contact. The sub-state becomes "sent_proposal", and
    * "normal" with the peer's answer, whatever it is; SIPInvitationGotSDPUpdate comes ahead of it when the answer is a
-   * yes. When both sides propose at once, both get 491.
+   * yes. When both sides propose at once, both get 491. Where the peer has not acknowledged our 2xx to its own re-INVITE
+   * yet, this one goes out when it has (RFC 3261, section 14.1).
    *
    * @throws SIPCoreInvalidStateError unless the call is connected and nothing else is being proposed; TypeError for a
    * bad argument; PJSIPError for a description that PJSIP refuses.
@@ -287,7 +288,7 @@ export class Invitation extends InvitationAttributes {
     const status = running().sc_invitation_reinvite(this.#serial, args.block, args.size);
     if (status === errors.SC_EBUSY) {
       throw new SIPCoreInvalidStateError(
-        "Could not send re-INVITE: the peer's INVITE, or its ACK, is still on its way",
+        "Could not send re-INVITE: an INVITE of the peer's is on its way",
         this.#state,
       );
     }
@@ -316,9 +317,10 @@ export class Invitation extends InvitationAttributes {
   }
 
   /**
-   * Answers the offer that the 2xx to an INVITE without `sdp` has brought; it goes with the ACK. When it has not come
-   * within 5 seconds, the ACK refuses all streams and the call ends; in answer to a re-INVITE of ours it repeats what
-   * was agreed on before.
+   * Answers the offer that the response to an INVITE without `sdp` has brought: `sdp.proposedRemote` when the state
+   * becomes "connecting", where the answer goes with the ACK, or "early", where it goes with the PRACK of a reliable
+   * provisional response (RFC 3262, section 5). When it has not come within 5 seconds, the ACK refuses all streams and
+   * the call ends, or is cancelled; in answer to a re-INVITE of ours it repeats what was agreed on before.
    *
    * @throws SIPCoreInvalidStateError when no ACK waits for an answer; TypeError for a bad argument; PJSIPError when the
    * answer does not fit the offer: it can be called again then.
@@ -346,14 +348,20 @@ export class Invitation extends InvitationAttributes {
     this.#ack = "sent";
   }
 
-  /** The 2xx has brought an offer. */
+  /** A 2xx, or a reliable provisional response, has brought an offer. */
   #oweAck(message: SIPMessage | null): void {
+    clearTimeout(this.#ackTimer);
     this.#ack = "owed";
     this.#offers.proposedRemote = lazy(() => message && sdpOf(message));
     this.#ackTimer = setTimeout(() => {
-      if (this.#serial === null || this.#ack !== "owed" || this.#ending) return;
+      if (this.#serial === null || this.#ack !== "owed" || this.#ending || !runningOrNull()) return;
+      if (this.#state === "early") {
+        this.#isEndedByStack = true;
+        this.#sendEnd(0, []);
+        return;
+      }
       const args = argumentBlock().text("");
-      runningOrNull()?.sc_invitation_ack(this.#serial, args.block, args.size);
+      running().sc_invitation_ack(this.#serial, args.block, args.size);
       this.#ackSent();
     }, ackTime);
   }
@@ -361,7 +369,8 @@ export class Invitation extends InvitationAttributes {
   /**
    * Sends a MESSAGE within the call (RFC 3428). What the peer answers is not told.
    *
-   * @throws SIPCoreInvalidStateError unless the call is early, connecting or connected; TypeError for a bad argument.
+   * @throws SIPCoreInvalidStateError unless the call is early, connecting or connected, and while an early offer waits
+   * for `sendAck()`; TypeError for a bad argument.
    */
   sendMessage(contentType: string, content: Body, options: InvitationRequestOptions = {}): void {
     this.#sendRequest("MESSAGE", contentType, content, options);
@@ -371,7 +380,8 @@ export class Invitation extends InvitationAttributes {
    * Sends an INFO within the call (RFC 6086): `sendInfo("application/dtmf-relay", "Signal=5\r\nDuration=160\r\n")`.
    * What the peer answers is not told.
    *
-   * @throws SIPCoreInvalidStateError unless the call is early, connecting or connected; TypeError for a bad argument.
+   * @throws SIPCoreInvalidStateError unless the call is early, connecting or connected, and while an early offer waits
+   * for `sendAck()`; TypeError for a bad argument.
    */
   sendInfo(contentType: string, body: Body, options: InvitationRequestOptions = {}): void {
     this.#sendRequest("INFO", contentType, body, options);
@@ -578,7 +588,9 @@ export class Invitation extends InvitationAttributes {
         break;
       case inv.EARLY:
         // A late provisional response changes nothing while we are leaving.
-        if (!this.#ending) this.#became("early", change.cause, time);
+        if (this.#ending) break;
+        if (change.awaitsPrack) this.#oweAck(message);
+        this.#became("early", change.cause, time);
         break;
       case inv.CONNECTING:
         if (!this.#ending) {

@@ -38,6 +38,8 @@ export interface NativeChange {
   readonly localTag: string;
   readonly remoteTag: string;
   readonly peer: PeerMessage;
+  /** The response has brought an offer, and its PRACK waits for the answer. */
+  readonly awaitsPrack: boolean;
   readonly cause: Cause;
 }
 
@@ -49,6 +51,7 @@ export function readChange(reader: Reader): NativeChange {
   const remoteTag = reader.text();
   const peer = readPeerMessage(reader);
   const originator = originators[reader.u8()] ?? null;
+  const awaitsPrack = reader.u8() === 1;
   return {
     state,
     code,
@@ -56,6 +59,7 @@ export function readChange(reader: Reader): NativeChange {
     localTag,
     remoteTag,
     peer,
+    awaitsPrack,
     cause: { ...noCause, originator, message: peer.message },
   };
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-import { lookup } from "node:dns/promises";
-import { isIP } from "node:net";
 import { engineSender, post } from "./dispatch.ts";
+import { hostAddress } from "./host_address.ts";
 import { findNatType, type NATType } from "./nat_type.ts";
 import { canonicalAddress } from "./stun_message.ts";
 
@@ -64,28 +63,8 @@ export class NATDetections {
 
 async function detect(request: NATDetectionRequest, signal: AbortSignal): Promise<NATType> {
   const { host, port, ipAddress, localAddressTowards } = request;
-  const address = canonicalAddress(await resolve(host, ipAddress, signal));
+  const address = canonicalAddress(await hostAddress(host, ipAddress, signal));
   const isAny = ipAddress === null || anyAddresses.has(ipAddress);
   const local = isAny ? localAddressTowards(address) : ipAddress;
   return await findNatType({ address, port }, ipAddress, local, signal);
-}
-
-/** An address of that host, of the family of ours; without ours IPv4 comes first: NATs are about it. */
-async function resolve(host: string, ours: string | null, signal: AbortSignal): Promise<string> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-  const addresses = await Promise.race([addressesOf(host), aborted]);
-  const families = ours === null ? [4, 6] : [isIP(ours)];
-  const [address] = families.flatMap((family) => addresses.filter((one) => isIP(one) === family));
-  if (address === undefined) throw new Error(`${host} has no address of the kind of ${ours}`);
-  return address;
-}
-
-async function addressesOf(host: string): Promise<string[]> {
-  if (isIP(host) !== 0) return [host];
-  try {
-    return (await lookup(host, { all: true })).map(({ address }) => address);
-  } catch (error) {
-    throw new Error(`Could not resolve ${host}: ${(error as Error).message}`, { cause: error });
-  }
 }

@@ -3,7 +3,9 @@ import { checkFilter, post, reportFailure, subscribe, type Subscription, unsubsc
 import type { EngineNotifications } from "./engine_notifications.ts";
 import { SIPCoreError } from "./errors.ts";
 import type { AudioTransportNotifications } from "../media/audio_transport.ts";
+import type { PCMPortNotifications } from "../media/pcm_port.ts";
 import type { RTPTransportNotifications } from "../media/rtp_transport.ts";
+import type { ToneGeneratorNotifications } from "../media/tone_generator.ts";
 import type { WaveFileNotifications } from "../media/wave_file.ts";
 import type { IncomingRequestNotifications } from "./incoming_request.ts";
 import type { IncomingReferralNotifications } from "./incoming_referral_notifications.ts";
@@ -58,7 +60,9 @@ export interface NotificationMap
     PublicationNotifications,
     AudioTransportNotifications,
     RTPTransportNotifications,
-    WaveFileNotifications {}
+    PCMPortNotifications,
+    WaveFileNotifications,
+    ToneGeneratorNotifications {}
 
 /** The name of a notification. */
 export type NotificationName = keyof NotificationMap;

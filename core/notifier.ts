@@ -11,6 +11,7 @@ import { emptyHeaderMap, type HeaderMap } from "./header_map.ts";
 import type { NativeObject } from "./native_object.ts";
 import { type PeerMessage, readPeerMessage } from "./peer_message.ts";
 import { hold, release } from "./registry.ts";
+import { runningOrNull } from "./running.ts";
 import type { FrozenSIPURI } from "./uri.ts";
 
 /** The states of an IncomingSubscription and of an IncomingReferral. */
@@ -121,6 +122,18 @@ export class Notifier {
         `Could not ${what}: the ${this.#noun} is ${this.wanted}`,
         this.#state,
       );
+    }
+  }
+
+  /** Refuses what was not answered and ends the rest, quietly. */
+  leave(owner: { reject(code: number): void; end(): void }): void {
+    if (this.#state === "terminated" || this.wanted === "terminated" || !runningOrNull()) return;
+    try {
+      if (this.wanted === "incoming") owner.reject(480);
+      else owner.end();
+    } catch (error) {
+      // It ended between the question and the call; anything else is the caller's to know.
+      if (!(error instanceof SIPCoreInvalidStateError)) reportError(error);
     }
   }
 

@@ -2,7 +2,7 @@
 import type { Note } from "./notification.ts";
 import type { Referral } from "./referral.ts";
 import type { ReferralStatus } from "./sipfrag.ts";
-import type { ReceivedNotify, SubscriptionStateChange } from "./subscriber.ts";
+import type { ReceivedNotify, SubscriptionStateChange } from "./subscriber_messages.ts";
 
 /** How a referral has ended. */
 export interface ReferralOutcome {

@@ -87,12 +87,12 @@ export function releaseAll(): void {
   local.clear();
 }
 
-/** Makes the object that a record announces. */
+/** Takes a record that is not for one object that is known: it announces one, or concerns many. */
 export type Birth = (serial: number, time: Date, reader: Reader) => void;
 
 const births = new Map<number, Birth>();
 
-/** Records of this kind announce an object that began in C. */
+/** Records of this kind announce an object that began in C, or concern many. */
 export function onBirth(kind: number, birth: Birth): void {
   births.set(kind, birth);
 }

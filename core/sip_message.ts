@@ -129,7 +129,7 @@ export class SIPMessage {
   get #startLine(): StartLine {
     if (this.#start === null) {
       const [start, end] = this.#split();
-      this.#start = parseStartLine(decodeText(this.#bytes.subarray(start, end)).trim());
+      this.#start = startLineOf(this.#bytes, start, end);
     }
     return this.#start;
   }
@@ -202,6 +202,25 @@ function splitMessage(bytes: Uint8Array): readonly [number, number, number, numb
 function lineEnd(bytes: Uint8Array, from: number): number {
   const end = bytes.indexOf(LF, from);
   return end < 0 ? bytes.length : end + 1;
+}
+
+/** The last start line: one after another is often the same, and to compare bytes is much less than to decode them. */
+let lastStart: { readonly bytes: Uint8Array; readonly line: StartLine } | null = null;
+
+function startLineOf(bytes: Uint8Array, start: number, end: number): StartLine {
+  if (lastStart === null || !isSame(lastStart.bytes, bytes, start, end)) {
+    const own = bytes.slice(start, end);
+    lastStart = { bytes: own, line: parseStartLine(decodeText(own).trim()) };
+  }
+  return lastStart.line;
+}
+
+function isSame(some: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
+  if (some.length !== end - start) return false;
+  for (let index = 0; index < some.length; index++) {
+    if (some[index] !== bytes[start + index]) return false;
+  }
+  return true;
 }
 
 function parseStartLine(line: string): StartLine {

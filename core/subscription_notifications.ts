@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import type { Note } from "./notification.ts";
-import type { ReceivedNotify, SubscriptionEnd, SubscriptionStateChange } from "./subscriber.ts";
+import type { ReceivedNotify, SubscriptionEnd, SubscriptionStateChange } from "./subscriber_messages.ts";
 import type { Subscription } from "./subscription.ts";
 
 /** Why a subscription has failed. */

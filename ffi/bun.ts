@@ -4,6 +4,7 @@ import type { Bell, BellFunctions, Native, Runtime, SymbolTable, Word } from "./
 /** The part of `bun:ffi` that this adapter uses, written out so that it also type-checks outside Bun. */
 interface BunFFI {
   dlopen(path: string, symbols: Record<string, unknown>): { symbols: Record<string, unknown> };
+  toArrayBuffer(pointer: number, offset: number, size: number): ArrayBuffer;
   JSCallback: new (
     fn: () => void,
     options: { args: string[]; returns: string; threadsafe: boolean },
@@ -15,7 +16,7 @@ const leastVersion: readonly [number, number] = [1, 4];
 
 // A specifier that is no literal: other runtimes' checkers do not know the scheme.
 const specifier: string = "bun:ffi";
-const { dlopen, JSCallback } = await import(specifier) as BunFFI;
+const { dlopen, JSCallback, toArrayBuffer } = await import(specifier) as BunFFI;
 
 const spelling: Record<string, string> = {
   void: "void",
@@ -26,6 +27,7 @@ const spelling: Record<string, string> = {
   bytes: "ptr",
   buffer: "ptr",
   status: "ptr",
+  memory: "ptr",
   callback: "function",
 };
 
@@ -109,6 +111,7 @@ export const runtime: Runtime = {
   check: () => checkVersion(process.versions["bun"] ?? "0"),
   open,
   onBell,
+  map: (memory, size) => toArrayBuffer(memory as number, 0, size),
   environment: (name) => process.env[name] ?? null,
   mayRead: () => true,
   // It refuses nothing.

@@ -6,10 +6,11 @@ interface DenoAPI {
   dlopen(path: string, symbols: Record<string, unknown>): { symbols: Record<string, unknown> };
   permissions: {
     querySync(
-      descriptor: { name: "env"; variable: string } | { name: "net"; host: string },
+      descriptor: { name: "env"; variable: string } | { name: "net"; host: string } | { name: "ffi" },
     ): { state: string };
   };
   env: { get(name: string): string | undefined };
+  UnsafePointerView: { getArrayBuffer(pointer: unknown, size: number): ArrayBuffer };
 }
 
 const deno = (globalThis as unknown as { Deno: DenoAPI }).Deno;
@@ -23,6 +24,7 @@ const spelling: Record<string, string> = {
   bytes: "buffer",
   buffer: "buffer",
   status: "buffer",
+  memory: "pointer",
   callback: "function",
 };
 
@@ -74,6 +76,12 @@ function onBell(native: BellFunctions, ring: () => void): Bell {
   };
 }
 
+/** Looking at memory takes a grant that names no path. */
+function map(memory: object | number, size: number): ArrayBuffer | null {
+  if (deno.permissions.querySync({ name: "ffi" }).state !== "granted") return null;
+  return deno.UnsafePointerView.getArrayBuffer(memory, size);
+}
+
 /** Reading without a grant would stop an interactive run with a question. */
 function mayRead(name: string): boolean {
   return deno.permissions.querySync({ name: "env", variable: name }).state === "granted";
@@ -94,6 +102,7 @@ export const runtime: Runtime = {
   check() {},
   open,
   onBell,
+  map,
   environment,
   mayRead,
   grants: {

@@ -26,6 +26,8 @@ interface Words {
   buffer: Uint8Array<ArrayBuffer>;
   /** One pj_status_t, written by C. */
   status: Int32Array<ArrayBuffer>;
+  /** Memory that C never frees, for `Runtime.map()`; a result only. */
+  memory: object | number | null;
   /** What `sc_bell_start` calls; only the adapter that needs it makes one. */
   callback: object | number;
 }
@@ -72,6 +74,8 @@ export interface Runtime {
   open<T extends SymbolTable>(path: string, table: T): Native<T>;
   /** Calls `ring` on the JavaScript thread whenever the library has something to drain; keeps the process alive. */
   onBell(native: BellFunctions, ring: () => void): Bell;
+  /** Memory of C's that is never freed; null where the runtime may not look at it. */
+  map(memory: object | number, size: number): ArrayBuffer | null;
   /** The environment variable, or null when it is unset or may not be read without asking. */
   environment(name: string): string | null;
   /** Whether that environment variable may be read without asking. */

@@ -51,6 +51,12 @@ export class Writer {
     return this;
   }
 
+  f64(value: number): this {
+    const at = this.#reserve(8);
+    this.#view.setFloat64(at, value, true);
+    return this;
+  }
+
   text(value: string): this {
     if (value === "") return this.u32(0);
     // A UTF-16 unit never takes more than three bytes.

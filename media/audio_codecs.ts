@@ -19,6 +19,25 @@ interface Format {
   readonly attributes: SDPAttribute[];
 }
 
+/** The same under another number, in its attributes as well. */
+function renumbered({ name, clockRate, attributes }: Format, payloadType: string): Format {
+  return {
+    payloadType,
+    name,
+    clockRate,
+    attributes: attributes.map((one) =>
+      new SDPAttribute(one.name, `${payloadType} ${one.value.slice(one.value.indexOf(" ") + 1)}`)
+    ),
+  };
+}
+
+/** The events of 8000 Hz get the first number, 101, which everybody else uses for them. */
+function numberEvents(events: readonly Format[]): Format[] {
+  const numbers = events.map(({ payloadType }) => payloadType).sort((a, b) => Number(a) - Number(b));
+  const usual = events.toSorted((a, b) => Number(b.clockRate === 8000) - Number(a.clockRate === 8000));
+  return usual.map((event, index) => renumbered(event, numbers[index]!));
+}
+
 /** Everything that this build can do, as PJMEDIA describes it (`pjmedia_endpt_create_sdp`). */
 function buildFormats(): Format[] {
   const native = running();
@@ -28,13 +47,15 @@ function buildFormats(): Format[] {
   );
   const stream: SDPMediaStream | undefined = SDPSession.parse(answer?.text() ?? "").media[0];
   if (!stream) return [];
-  return stream.formats.map((payloadType) => {
+  return stream.formats.flatMap((payloadType) => {
     const attributes = stream.attributes.filter(({ name, value }) =>
       (name === "rtpmap" || name === "fmtp") && value.split(" ", 1)[0] === payloadType
     );
     const map = attributes.find(({ name }) => name === "rtpmap")?.value.split(" ")[1] ?? "";
-    const [name = "", clockRate = "8000"] = map.split("/");
-    return { payloadType, name, clockRate: Number(clockRate), attributes };
+    const [name = "", clockRate = "8000", channels = "1"] = map.split("/");
+    // A frame of its two channels is larger than what PJMEDIA has room for; a mixer has one anyway.
+    if (name === "L16" && channels !== "1") return [];
+    return [{ payloadType, name, clockRate: Number(clockRate), attributes }];
   });
 }
 
@@ -49,7 +70,8 @@ export function audioFormats(codecs: readonly string[]): AudioFormats {
     return same.sort((a, b) => b.clockRate - a.clockRate);
   });
   const rates = new Set(chosen.map(({ clockRate }) => clockRate));
-  const events = all.filter(({ name, clockRate }) => name === "telephone-event" && rates.has(clockRate));
+  const events = numberEvents(all.filter(({ name }) => name === "telephone-event"))
+    .filter(({ clockRate }) => rates.has(clockRate));
   const list = [...chosen, ...events];
   return {
     formats: list.map(({ payloadType }) => payloadType),

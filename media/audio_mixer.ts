@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-import { checkInteger, checkText } from "../core/check_argument.ts";
+import { checkBoolean, checkInteger, checkText } from "../core/check_argument.ts";
 import { lookAtDevices } from "../core/devices.ts";
 import { postWarning } from "../core/dispatch.ts";
 import { SIPCoreError, SIPCoreInvalidStateError } from "../core/errors.ts";
@@ -8,6 +8,7 @@ import { check, create, running, runningOrNull } from "../core/running.ts";
 import { records } from "../ffi/bindings/records.ts";
 import type { Serial } from "../ffi/types.ts";
 import { cstring, type Reader } from "../ffi/wire.ts";
+import { Endings } from "./endings.ts";
 
 /** What stands in a slot of a mixer; `slot` is null while it does not. */
 export interface MixerSource {
@@ -15,6 +16,12 @@ export interface MixerSource {
   readonly mixer: AudioMixer;
   /** Its slot on the mixer; null while it has none. */
   readonly slot: number | null;
+}
+
+/** An object that wants to know when its mixer closes. */
+interface MixerMember extends MixerSource {
+  /** Called before the mixer closes: the object ends. */
+  mixerClosing(): void;
 }
 
 /** What the constructor takes beside the devices. */
@@ -63,6 +70,8 @@ export class AudioMixer {
   readonly sampleRate: number;
   /** How many slots the mixer has, slot 0 included. */
   readonly slotCount: number;
+  /** Not for programs: what ends with it. */
+  readonly endings: Endings = new Endings();
   #serial: Serial<"audio_mixer"> | null;
   #ecTailLength = 0;
   #devices: readonly [string | null, string | null] = [null, null];
@@ -72,6 +81,8 @@ export class AudioMixer {
   #outputVolume = 100;
   #muted = false;
   #used = 0;
+  /** By slot. Held weakly: what a program forgets is collected, and told. */
+  #members: Map<number, WeakRef<MixerMember>> = new Map();
   /** "source>sink" */
   #connections: Map<string, readonly [number, number]> = new Map();
 
@@ -166,7 +177,7 @@ export class AudioMixer {
     return this.#muted;
   }
   set muted(value: boolean) {
-    this.#muted = Boolean(value);
+    this.#muted = checkBoolean(value, "muted");
     this.#applyVolumes();
   }
 
@@ -284,9 +295,10 @@ export class AudioMixer {
     return slot.slot;
   }
 
-  /** Ends the mixer; what still stands in it falls silent. Quiet the second time. */
+  /** Ends the mixer. What plays and records in it stops, calls fall silent. Quiet the second time. */
   close(): void {
     if (this.#serial === null) return;
+    for (const member of [...this.#members.values()]) member.deref()?.mixerClosing();
     runningOrNull()?.sc_audio_mixer_close(this.#serial);
     this.engineStopped();
   }
@@ -306,13 +318,15 @@ export class AudioMixer {
   }
 
   /** Not for programs: an object has taken a slot. */
-  enter(): void {
+  enter(member?: MixerMember): void {
     this.#used++;
+    if (member && member.slot !== null) this.#members.set(member.slot, new WeakRef(member));
   }
 
   /** Not for programs: an object gives its slot back. */
   [leave](slot: number): void {
     this.#used--;
+    this.#members.delete(slot);
     let hadDevice = false;
     for (const [key, [from, to]] of this.#connections) {
       if (from !== slot && to !== slot) continue;
@@ -349,7 +363,9 @@ export class AudioMixer {
     if (this.#serial === null) return;
     release(this.#serial, this);
     this.#serial = null;
+    this.endings.end();
     this.#connections.clear();
+    this.#members.clear();
   }
 }
 

@@ -69,7 +69,7 @@ export class RecordingWaveFile {
     this.#serial = serial;
     this.#slot = native.sc_recording_wave_file_slot(serial);
     track(serial, this);
-    this.mixer.enter();
+    this.mixer.enter(this);
   }
 
   /**
@@ -96,6 +96,11 @@ export class RecordingWaveFile {
   /** @internal */
   receive(): void {
     // A recording tells nothing.
+  }
+
+  /** @internal */
+  mixerClosing(): void {
+    this[Symbol.dispose]();
   }
 
   /** @internal */

@@ -18,7 +18,8 @@ export interface WaveFileNotifications {
 }
 
 /**
- * Plays a WAV file (mono; 16-bit PCM, A-law or µ-law) into a mixer. It plays while it is connected to something.
+ * Plays a WAV file into a mixer: 16-bit PCM, A-law or µ-law, 20 ms at least; of two channels the mean. It plays while
+ * it is connected to something. One that is cut short meanwhile ends, or begins again, where it was cut.
  *
  * @example
  * ```ts
@@ -91,7 +92,7 @@ export class WaveFile {
     this.#serial = serial;
     this.#slot = native.sc_wave_file_slot(serial);
     track(serial, this);
-    this.mixer.enter();
+    this.mixer.enter(this);
     if (this.#volume !== 100) this.volume = this.#volume;
   }
 
@@ -131,6 +132,11 @@ export class WaveFile {
   /** @internal */
   receive(kind: number, time: Date, _reader: Reader): void {
     if (kind === records.SC_RECORD_WAVE_FILE_END && this.#serial !== null) this.#finish("end", time);
+  }
+
+  /** @internal */
+  mixerClosing(): void {
+    this.stop();
   }
 
   /** @internal */

@@ -24,7 +24,7 @@ import { type Extra, HELP, type Options, parseOptions } from "./build/options.ts
 import { CODECS, PJPROJECT, UPSTREAM } from "./build/pins.ts";
 import { buildPjproject, headerFlags, PJPROJECT_RECIPE } from "./build/pjproject.ts";
 import { Report } from "./build/report.ts";
-import { buildPerf } from "./build/samples.ts";
+import { buildSamples, samplesAreThere } from "./build/samples.ts";
 import { namedSource, type Source, Sources } from "./build/sources.ts";
 import { readStamp, type Stamp, writeStamp } from "./build/stamp.ts";
 
@@ -74,7 +74,7 @@ async function upToDate(options: Options, layout: Layout, stamp: Stamp | undefin
   if (options.clean || !stamp || !existsSync(layout.library) || !existsSync(layout.debugLibrary)) {
     return false;
   }
-  if (options.samples && !existsSync(layout.perf)) return false;
+  if (options.samples && !samplesAreThere(layout)) return false;
   if (options.extras && options.extras.join() !== stamp.extras.join()) return false;
   if (stamp.source !== (options.source ?? null)) return false;
   if (options.source && (await namedSource(options.source)).id !== stamp.used["pjproject"]?.id) return false;
@@ -177,7 +177,7 @@ async function build(options: Options, layout: Layout, report: Report): Promise<
   await linkLibrary(report, layout, { tree, codecs: prefix, objects, extras, asan: options.asan });
   const fresh = old?.pjproject === keys.pjproject;
   if (options.samples || (!fresh && existsSync(layout.perf))) {
-    await buildPerf(report, layout, { tree, codecs: prefix, flags: headers, extras, asan: options.asan });
+    await buildSamples(report, layout, { tree, codecs: prefix, flags: headers, extras, asan: options.asan });
   }
 
   writeStamp(layout.stamp, { source: options.source ?? null, used, extras, ...keys });

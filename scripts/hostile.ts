@@ -2,7 +2,8 @@
 /**
  * `npm run hostile`: an engine in a process of its own, under each runtime, gets what no honest peer sends: all that
  * the corpora hold, then messages of theirs and of our own changed at random, by UDP, TCP and TLS. It must answer an
- * OPTIONS after every few of them, keep its memory, and talk in the end.
+ * OPTIONS after every few of them, keep its memory, and talk in the end. Then streams of it get RTP, RTCP, STUN and DTLS
+ * that is nearly right, from strangers and from peers, while sound goes on.
  */
 import { spawnSync } from "node:child_process";
 import process from "node:process";
@@ -12,6 +13,7 @@ import { attackDialogs } from "../tests/hostile/dialog_attack.ts";
 import { attackByStream } from "../tests/hostile/stream_attack.ts";
 import { type QuietFigures, Target } from "../tests/hostile/target.ts";
 import { attackByUdp, type AttackReport } from "../tests/hostile/udp_attack.ts";
+import { RtpAttack } from "../tests/hostile/rtp_attack.ts";
 import { Certificates, skipWithoutOpenssl } from "../tests/support/certificates.ts";
 import { killAll } from "./bench/child.ts";
 import type { RuntimeName } from "./demo/runtimes.ts";
@@ -20,14 +22,15 @@ import { sanitizedBuild, sanitizerEnvironment } from "./test/sanitizer.ts";
 const usage = `npm run hostile -- [options]
 
   --count N         messages per runtime and transport (default 200000)
-  --transport NAME  udp, tcp, tls or calls (by UDP) instead of all four
+  --transport NAME  udp, tcp, tls, calls (by UDP) or rtp (datagrams to ports of media) instead of all five
   --seed N          what the changes depend on (default 1)
   --runtime NAME    deno or bun instead of both
   --asan            with the address sanitizer
   --help            this text`;
 
-const transports = ["udp", "tcp", "tls", "calls"] as const;
+const transports = ["udp", "tcp", "tls", "calls", "rtp"] as const;
 type Transport = (typeof transports)[number];
+type SIPTransport = Exclude<Transport, "rtp">;
 
 /** The attack goes on in so many rounds; after each the memory is looked at when all is quiet. */
 const rounds = 4;
@@ -39,6 +42,9 @@ const mostNoise = 8 * 2 ** 20;
 /** The slowest answer to a probe, in ms. */
 const mostMs = 250;
 const mostMsSanitized = 1000;
+
+/** The least likeness of the sound that goes on between streams under attack. */
+const leastLikeness = 0.7;
 
 /** Our own messages are few and get further: they come so often. */
 const ownWeight = 20;
@@ -117,7 +123,7 @@ async function tryCorpora(target: Target, seed: number, limits: Limits): Promise
 
 async function tryChanged(
   target: Target,
-  transport: Transport,
+  transport: SIPTransport,
   counts: { readonly count: number; readonly seed: number },
   limits: Limits,
 ): Promise<boolean> {
@@ -147,11 +153,50 @@ async function tryChanged(
   return isGood && isFlat;
 }
 
+/** Datagrams to ports of media. */
+async function tryMedia(
+  runtime: RuntimeName,
+  { count, seed, asan }: { readonly count: number; readonly seed: number; readonly asan: boolean },
+): Promise<boolean> {
+  await using attack = await RtpAttack.start({ runtime, env: asan ? sanitizerEnvironment() : {} });
+  const memory: number[] = [];
+  let isGood = true;
+  for (let round = 0; round < rounds; round++) {
+    const report = await attack.run(Math.ceil(count / rounds), seed * rounds + round);
+    memory.push(report.residentBytes);
+    const likeness = Math.min(...report.likeness.flat());
+    say(
+      `  rtp, round ${round + 1} of ${rounds}: ${report.datagrams} datagrams, ${
+        Math.round(report.datagrams / report.seconds)
+      } a second; likeness of the sound ${likeness.toFixed(3)} at least; ${
+        mebibytes(report.residentBytes)
+      } afterwards`,
+    );
+    const bad = [
+      ...(likeness < leastLikeness ? ["the sound does not go on"] : []),
+      ...(report.sources.includes(false) ? ["a stream has left its peer"] : []),
+      ...report.exceptions,
+    ];
+    for (const text of bad) say(`    BAD: ${text}`);
+    isGood &&= bad.length === 0;
+  }
+  await attack.stop();
+  const growth = memory.at(-1)! - Math.max(...memory.slice(0, 2));
+  const isFlat = asan || growth <= mostNoise;
+  say(
+    `  rtp: ${mebibytes(growth)} more after the last round than after the first two${isFlat ? "" : ": BAD"}`,
+  );
+  return isGood && isFlat;
+}
+
 async function attack(
   runtime: RuntimeName,
   options: { count: number; seed: number; chosen: readonly Transport[]; asan: boolean },
 ): Promise<boolean> {
   say(`${runtime}${options.asan ? " with the address sanitizer" : ""}`);
+  const isMediaGood = !options.chosen.includes("rtp") || await tryMedia(runtime, options);
+  const messages = options.chosen.filter((transport): transport is SIPTransport => transport !== "rtp");
+  if (messages.length === 0) return isMediaGood;
   using certificates = options.chosen.includes("tls") ? new Certificates() : null;
   const limits = { mostMs: options.asan ? mostMsSanitized : mostMs, isMeasured: !options.asan };
   await using target = await Target.start({
@@ -161,13 +206,13 @@ async function attack(
   });
   const run = async (): Promise<boolean> => {
     let isGood = await tryCorpora(target, options.seed, limits);
-    for (const transport of options.chosen) {
+    for (const transport of messages) {
       isGood = await tryChanged(target, transport, options, limits) && isGood;
     }
     await target.call();
     say("  a call with sound both ways");
     await target.stop();
-    return isGood;
+    return isGood && isMediaGood;
   };
   // Who is dead answers no more: its last words say more than the silence.
   return await Promise.race([run(), target.crash]);

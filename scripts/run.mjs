@@ -24,6 +24,7 @@ const TASKS = {
   // It compares with pjproject's own load generator.
   bench: { script: "scripts/bench.ts", library: ["--samples"] },
   soak: { script: "scripts/soak.ts", library: [] },
+  pcm: { script: "scripts/pcm.ts", library: [] },
   pjsua: { script: "scripts/pjsua.ts", library: [] },
   hostile: { script: "scripts/hostile.ts", library: [] },
   fmt: { commands: [["deno", "fmt"]] },

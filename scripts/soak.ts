@@ -1,154 +1,68 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /**
- * `npm run soak`: what only shows in long runs. Under each runtime: processes that end while the engine runs, starts
- * and stops of the engine, and calls in sequence, all with the programs that the tests run for seconds.
+ * `npm run soak`: what only shows in long runs, under each runtime, all with the programs that the tests run for seconds.
  */
 import { parseArgs } from "node:util";
 import process from "node:process";
-import { setTimeout as delay } from "node:timers/promises";
-import { leave, waysToLeave } from "../tests/support/leaving.ts";
-import { startProgram } from "../tests/support/program.ts";
 import { killAll } from "./bench/child.ts";
 import type { RuntimeName } from "./demo/runtimes.ts";
+import { soakExits } from "./soak/exits.ts";
+import { soakKilled, soakLossy, soakStops } from "./soak/hardship.ts";
+import { callKinds, soakCalls, soakCycles, soakHeld } from "./soak/memory.ts";
+import { type Place, say } from "./soak/programs.ts";
+import { sanitizerEnvironment } from "./test/sanitizer.ts";
 
 const usage = `npm run soak -- [options]
 
+  --only KINDS     some of these, with commas between: KINDS
   --minutes N      how long the calls go on, per runtime and kind of call, about (default 5)
   --exits N        how many processes leave in each way (default 50)
   --cycles N       how many times the engine starts and stops (default 500)
+  --held N         how many calls are held at once, for a minute (default 2000)
+  --lossy N        how many calls go over a bad network (default 1000)
+  --killed N       how many peers are killed in mid-call (default 100)
+  --stops N        how many times the engine stops with 500 calls (default 100)
+  --asan           with the library of npm run build -- --asan: a fifth of it all, memory is not judged
   --runtime NAME   deno or bun instead of both
   --help           this text`;
 
-/** Calls between two looks at the memory, and how many seconds they take, about. */
-const kinds = {
-  incoming: { calls: 5000, seconds: 14 },
-  outgoing: { calls: 5000, seconds: 14 },
-  talking: { calls: 500, seconds: 25 },
-  requests: { calls: 20_000, seconds: 8 },
-} as const;
-
-/** In these rounds the runtimes compile and grow; after them this is the most that may stay, in bytes. */
-const firstRounds = 3;
-const mostPerCall = 1024;
-const mostPerCycle = 32 * 1024;
-
-/** Processes that run at the same time. */
-const crowd = 4;
-
-interface Figures {
-  readonly liveObjects: number;
-  readonly residentBytes: number;
-  readonly poolBytes?: number;
-  readonly heapBytes?: number;
-  readonly files?: number;
+interface Counts {
+  readonly minutes: number;
+  readonly exits: number;
+  readonly cycles: number;
+  readonly held: number;
+  readonly lossy: number;
+  readonly killed: number;
+  readonly stops: number;
 }
 
-function say(text: string): void {
-  console.log(text);
+/** What is said of a kind, and what it does: each step true when it went well. */
+interface Soak {
+  readonly title: string;
+  readonly run: (place: Place, counts: Counts) => Promise<boolean>;
 }
 
-/** Every way to leave so many times; how many went wrong. */
-async function soakExits(runtime: RuntimeName, times: number): Promise<number> {
-  let failures = 0;
-  for (const way of waysToLeave.filter(({ only = runtime }) => only === runtime)) {
-    let left = times;
-    let bad = 0;
-    const work = async () => {
-      while (left-- > 0) {
-        try {
-          await leave(way, runtime);
-        } catch (error) {
-          bad++;
-          say(`  ${error instanceof Error ? error.message : error}`);
-        }
-      }
-    };
-    await Promise.all(Array.from({ length: crowd }, work));
-    say(`  ${way.name}: ${times - bad} of ${times} ended with status ${way.status}`);
-    failures += bad;
-  }
-  return failures;
-}
-
-/** Runs a program that prints figures, and shows them as they come. */
-async function watch(
-  name: string,
-  args: readonly (string | number)[],
-  runtime: RuntimeName,
-  show: (figures: Figures, round: number) => string,
-): Promise<Figures[]> {
-  const all: Figures[] = [];
-  const program = startProgram(name, args, { runtime, isMeasured: true });
-  let hasEnded = false;
-  const ended = program.ended.finally(() => hasEnded = true);
-  ended.catch(() => {});
-  while (!hasEnded) {
-    await Promise.race([ended, delay(1000)]);
-    // It prints less than the number of lines that are kept.
-    for (const line of program.output.slice(all.length)) {
-      if (!line.startsWith("{")) break;
-      const figures = JSON.parse(line) as Figures;
-      say(show(figures, all.push(figures)));
-    }
-  }
-  const { code, signal } = await ended;
-  if (code !== 0) throw program.failure(`ended with ${signal ?? `status ${code}`}`);
-  return all;
-}
-
-const mebibytes = (bytes: number = 0): string => (bytes / 2 ** 20).toFixed(1).padStart(7);
-
-/** What stays of each call or cycle after the first rounds; true when that is little enough. */
-function judge(all: readonly Figures[], perRound: number, most: number): boolean {
-  const [before, later] = [all[firstRounds - 1], all.at(-1)];
-  const rounds = all.length - firstRounds;
-  if (!before || !later || rounds < 1) throw new Error(`Only ${all.length} rounds: too few to judge`);
-  const each = (later.residentBytes - before.residentBytes) / (rounds * perRound);
-  const isGood = each <= most && all.every(({ liveObjects }) => liveObjects === 0);
-  say(`  ${isGood ? "good" : "BAD"}: ${Math.round(each)} bytes stay of each, ${most} may`);
-  return isGood;
-}
-
-async function soakCycles(runtime: RuntimeName, times: number): Promise<boolean> {
-  const step = Math.max(1, Math.floor(times / 10));
-  const all = await watch(
-    "cycles",
-    [times, step],
-    runtime,
-    (figures, round) =>
-      `  ${String(round * step).padStart(7)} cycles ${mebibytes(figures.residentBytes)} MiB, ` +
-      `${figures.files} open files`,
-  );
-  return judge(all, step, mostPerCycle);
-}
-
-async function soakCalls(runtime: RuntimeName, kind: keyof typeof kinds, minutes: number): Promise<boolean> {
-  const { calls, seconds } = kinds[kind];
-  const rounds = Math.max(firstRounds + 2, Math.round((minutes * 60) / seconds));
-  const args = [kind, ...Array<number>(rounds).fill(calls)];
-  const all = await watch(
-    "sequence",
-    args,
-    runtime,
-    (figures, round) =>
-      `  ${String(round * calls).padStart(7)} of them ${mebibytes(figures.residentBytes)} MiB, ` +
-      `heap ${mebibytes(figures.heapBytes)}, pools ${mebibytes(figures.poolBytes)}`,
-  );
-  return judge(all, calls, mostPerCall);
-}
-
-async function soak(runtime: RuntimeName, counts: { minutes: number; exits: number; cycles: number }) {
-  let isGood = true;
-  say(`${runtime}: processes that end while the engine runs`);
-  isGood = await soakExits(runtime, counts.exits) === 0 && isGood;
-  say(`${runtime}: starts and stops`);
-  isGood = await soakCycles(runtime, counts.cycles) && isGood;
-  for (const kind of Object.keys(kinds) as (keyof typeof kinds)[]) {
-    say(`${runtime}: ${kind === "requests" ? kind : `calls, ${kind}`}`);
-    isGood = await soakCalls(runtime, kind, counts.minutes) && isGood;
-  }
-  return isGood;
-}
+const soaks: Readonly<Record<string, readonly Soak[]>> = {
+  exits: [{
+    title: "processes that end while the engine runs",
+    run: (place, { exits }) => soakExits(place, exits),
+  }],
+  cycles: [{ title: "starts and stops", run: (place, { cycles }) => soakCycles(place, cycles) }],
+  stops: [{
+    title: "stops in the middle of calls and requests",
+    run: (place, { stops }) => soakStops(place, stops, 500, 200),
+  }],
+  killed: [{ title: "peers killed in mid-call", run: (place, { killed }) => soakKilled(place, killed) }],
+  lossy: [{ title: "calls over a bad network", run: (place, { lossy }) => soakLossy(place, lossy) }],
+  held: (["incoming", "outgoing"] as const).map((kind) => ({
+    title: `calls held, ${kind}`,
+    run: (place, { held }) => soakHeld(place, kind, held),
+  })),
+  ...Object.fromEntries(callKinds.map((kind) => [kind, [{
+    title: kind === "requests" ? kind : `calls, ${kind}`,
+    run: (place: Place, { minutes }: Counts) => soakCalls(place, kind, minutes),
+  }]])),
+};
 
 function count(name: string, value: string): number {
   const number = Number(value);
@@ -156,19 +70,35 @@ function count(name: string, value: string): number {
   return number;
 }
 
+function kindsOf(only: string | undefined): readonly string[] {
+  const names = only === undefined ? Object.keys(soaks) : only.split(",");
+  const unknown = names.find((name) => !(name in soaks));
+  if (unknown !== undefined) {
+    throw new Error(`--only knows ${Object.keys(soaks).join(", ")}, not "${unknown}"`);
+  }
+  return names;
+}
+
 async function main(): Promise<number> {
   const text = { type: "string" } as const;
+  const flag = { type: "boolean", default: false } as const;
   const { values } = parseArgs({
     options: {
+      only: text,
       minutes: { ...text, default: "5" },
       exits: { ...text, default: "50" },
       cycles: { ...text, default: "500" },
+      held: { ...text, default: "2000" },
+      lossy: { ...text, default: "1000" },
+      killed: { ...text, default: "100" },
+      stops: { ...text, default: "100" },
+      asan: flag,
       runtime: text,
-      help: { type: "boolean", default: false },
+      help: flag,
     },
   });
   if (values.help) {
-    say(usage);
+    say(usage.replace("KINDS\n", `${Object.keys(soaks).join(", ")}\n`));
     return 0;
   }
   const all: RuntimeName[] = ["Deno", "Bun"];
@@ -176,13 +106,28 @@ async function main(): Promise<number> {
     values.runtime === undefined || name.toLowerCase() === values.runtime
   );
   if (runtimes.length === 0) throw new Error(`--runtime knows deno and bun, not "${values.runtime}"`);
+  const isSanitized = values.asan;
+  const wanted = (name: Exclude<keyof Counts, "minutes">) =>
+    Math.ceil(count(name, values[name]) / (isSanitized ? 5 : 1));
   const counts = {
     minutes: count("minutes", values.minutes),
-    exits: count("exits", values.exits),
-    cycles: count("cycles", values.cycles),
+    exits: wanted("exits"),
+    cycles: wanted("cycles"),
+    held: wanted("held"),
+    lossy: wanted("lossy"),
+    killed: wanted("killed"),
+    stops: wanted("stops"),
   };
+  const env = isSanitized ? sanitizerEnvironment() : {};
   let isGood = true;
-  for (const runtime of runtimes) isGood = await soak(runtime, counts) && isGood;
+  for (const runtime of runtimes) {
+    for (const kind of kindsOf(values.only)) {
+      for (const { title, run } of soaks[kind]!) {
+        say(`${runtime}: ${title}`);
+        isGood = await run({ runtime, isSanitized, env }, counts) && isGood;
+      }
+    }
+  }
   return isGood ? 0 : 1;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/** `npm test`: the checks, then the same test files under Deno and under Bun; one count over everything. */
-import { readdirSync, realpathSync } from "node:fs";
+/** `npm test`: the checks, then the same test files under Deno and under Bun, at once; one count over everything. */
+import { readdirSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { layoutOf, ROOT } from "./build/layout.ts";
@@ -12,7 +12,7 @@ import { parseOptions, type TestOptions, usage, UsageError } from "./test/option
 import type { Failure, Outcome, Skip } from "./test/outcome.ts";
 import { installPeers } from "./test/peers.ts";
 import { sanitizedBuild, sanitizerEnvironment } from "./test/sanitizer.ts";
-import { runSuite } from "./test/suite.ts";
+import { alone, runSuite } from "./test/suite.ts";
 
 /** For all files under one runtime, in milliseconds. */
 const suiteTimeout = 800_000;
@@ -28,6 +28,13 @@ class StepFailure extends Error {
     this.outcome = outcome;
   }
 }
+
+interface Runtime {
+  readonly name: RuntimeName;
+  readonly runtime: "deno" | "bun";
+}
+
+const runtimes: readonly Runtime[] = [{ name: "Deno", runtime: "deno" }, { name: "Bun", runtime: "bun" }];
 
 class Run {
   readonly #report: Report;
@@ -48,11 +55,10 @@ class Run {
     if (parts.includes("deno") || parts.includes("bun")) {
       await installPeers(this.#report);
       if (asan) await this.#check(sanitizedBuild);
-      if (parts.includes("deno")) await this.#suite("Deno", "deno");
-      if (parts.includes("bun")) await this.#suite("Bun", "bun");
+      await this.#suites(runtimes.filter(({ runtime }) => parts.includes(runtime)));
     }
     for (const { name, reason } of this.#skips) console.log(`skipped: ${name}: ${reason}`);
-    if (this.#failed > 0) console.log(`All output is in ${this.#report.log}`);
+    if (this.#failed > 0) console.log(`All output is in ${this.#report.log} and those beside it`);
     console.log(`${this.#passed} passed, ${this.#failed} failed, ${this.#skips.length} skipped`);
     return this.#failed === 0;
   }
@@ -67,30 +73,41 @@ class Run {
     await this.#step(check.title, () => runCheck(check, this.#report.log));
   }
 
-  async #suite(name: RuntimeName, runtime: "deno" | "bun"): Promise<void> {
-    const program = this.#program(name);
-    if (program === null) return;
-    const { asan, filter } = this.#options;
+  /** What measures has the machine to itself; the rest, which waits most of its time, runs under both at once. */
+  async #suites(runtimes: readonly Runtime[]): Promise<void> {
     const files = readdirSync(join(ROOT, "tests"))
-      .filter((file) => file.endsWith("_test.ts") && file.includes(filter))
+      .filter((file) => file.endsWith("_test.ts") && file.includes(this.#options.filter))
       .sort()
       .map((file) => `tests/${file}`);
     if (files.length === 0) {
-      return this.#count({
-        passed: 0,
-        failures: [{ name: `no test file has "${filter}" in its name`, text: "" }],
-        skips: [],
-      });
+      const name = `no test file has "${this.#options.filter}" in its name`;
+      return this.#count({ passed: 0, failures: [{ name, text: "" }], skips: [] });
     }
-    await this.#step(`tests on ${name} (${files.length} files)`, () =>
+    for (const { runtime } of runtimes) writeFileSync(this.#log(runtime), "");
+    const together = files.filter((file) => !alone.has(file));
+    await Promise.all(runtimes.map((runtime) => this.#suite(runtime, together, "")));
+    const others = files.filter((file) => alone.has(file));
+    for (const runtime of runtimes) await this.#suite(runtime, others, " alone");
+  }
+
+  async #suite({ name, runtime }: Runtime, files: readonly string[], how: string): Promise<void> {
+    const program = files.length > 0 ? this.#program(name) : null;
+    if (program === null) return;
+    const { asan } = this.#options;
+    await this.#step(`tests${how} on ${name} (${files.length} files)`, () =>
       runSuite({
         runtime,
         program,
         files,
         env: asan ? sanitizerEnvironment() : {},
-        log: this.#report.log,
+        log: this.#log(runtime),
         timeout: suiteTimeout * (asan ? sanitizerFactor : 1),
       }));
+  }
+
+  /** Each runtime has one of its own: what two write at once nobody could read. */
+  #log(runtime: string): string {
+    return this.#report.log.replace(/\.log$/, `-${runtime}.log`);
   }
 
   /** The runtime's own binary, or null after its absence was counted as a failure. */

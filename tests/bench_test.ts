@@ -20,7 +20,7 @@ describe("parseOptions()", () => {
   it("parseOptions() takes everything by default", () => {
     assertEquals(parseOptions([]), {
       rounds: 3,
-      parts: ["options", "invite", "open-loop", "message", "register"],
+      parts: ["options", "invite", "open-loop", "message", "register", "media"],
       servers: ["c", "deno", "bun", "sip"],
       json: null,
       quick: false,
@@ -55,6 +55,7 @@ describe("parseOptions()", () => {
       ["open-loop", 12_000, 4_000],
       ["message", 6_000, 2_000],
       ["register", 10_000, null],
+      ["media", 200, 60],
     ]);
     assertEquals(planParts(parseOptions(["--only", "invite", "--quick"])).map(({ count }) => count), [500]);
   });

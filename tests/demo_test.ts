@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import { spawn } from "node:child_process";
 import { type AddressInfo, createServer } from "node:net";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -45,7 +45,8 @@ describe("parseOptions()", () => {
   });
 
   it("reads every option", () => {
-    const args = "sip:b@h --swap --codec PCMU --file a.wav --seconds 2.5 --folder d --user u --password p";
+    const args =
+      "sip:b@h --swap --codec PCMU --file a.wav --seconds 2.5 --folder d --user u --password p --plot";
     assertEquals(parseOptions(args.split(" ")), {
       mode: { kind: "call", uri: "sip:b@h" },
       swap: true,
@@ -55,6 +56,7 @@ describe("parseOptions()", () => {
       folder: "d",
       username: "u",
       password: "p",
+      plot: true,
     });
   });
 
@@ -312,6 +314,18 @@ describe("runLoopback()", () => {
       start?.type === "start" && start.options.codec === "PCMU" && start.options.address === "127.0.0.1",
     );
     assert(call?.type === "call" && call.uri === "sip:callee@127.0.0.1:5060");
+  });
+
+  it("draws a picture of the call with --plot, and none without", async () => {
+    const picture = join(folder, "call.svg");
+    assertEquals((await play({}, runLoopback)).text.includes("Picture"), false);
+    await assertRejects(() => readFile(picture));
+    const { status, text } = await play({}, runLoopback, ["--plot"]);
+    assertEquals(status, 0);
+    assertMatch(text, /Picture +call\.svg/);
+    const svg = await readFile(picture, "utf8");
+    assertMatch(svg, /^<svg .*\n<title>Call with sip:peer@127\.0\.0\.1, PCMU 8000 Hz<\/title>/);
+    assertEquals(svg.match(/<polyline/g)?.length, 6);
   });
 
   it("gives 1 when a party records something else", async () => {

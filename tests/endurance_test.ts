@@ -162,6 +162,15 @@ describe("Engine and memory", { skip: skipWithoutSipp || skipMemory }, () => {
     });
   }
 
+  it("Invitation takes little memory while a call is held, and none is lost", patient, async () => {
+    const held = (kind: string) => figuresOf(startProgram("held", [kind, 300, 1], measured));
+    for (const [figures] of await Promise.all([held("incoming"), held("outgoing")])) {
+      assertEquals([figures!["lost"], figures!["liveObjects"], figures!["leftObjects"]], [0, 300, 0]);
+      assertLess(figures!["heldPoolBytes"]!, 50_000);
+      assertLess(figures!["heldBytes"]!, 80_000);
+    }
+  });
+
   it("Request and IncomingRequest leave nothing behind", patient, async () => {
     const { poolBytes, heapBytes, residentBytes } = await leftByEach("requests", 5000, 3000);
     assertLess(poolBytes!, 8);

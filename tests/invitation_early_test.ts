@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /** Offers outside INVITE and its 200: early media, reliable provisional responses (RFC 3262) and UPDATE (RFC 3311). */
 import { after, before, describe, it } from "node:test";
-import { assert, assertEquals, assertMatch } from "@std/assert";
-import { type Engine, FrozenSDPSession, Header } from "../mod.ts";
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { type Engine, FrozenSDPSession, Header, PJSIPError, SIPCoreInvalidStateError } from "../mod.ts";
 import { silentSdp } from "./support/calls.ts";
 import { startEngine, stopEngine } from "./support/engine_fixture.ts";
 import { Peer } from "./support/peer.ts";
@@ -298,18 +298,94 @@ describe("Invitation, without an offer of ours", () => {
     await story.end();
   });
 
-  it("Invitation refuses all streams and hangs up when sendAck() does not come", async () => {
-    await using peer = await Peer.open();
+  it("Invitation.sendAck() answers the offer of a reliable provisional response, in its PRACK", async () => {
+    await using peer = await Peer.open({ keepRetransmissions: true });
     const { story, invitation, invite } = await callPeer(peer, { sdp: null });
+    assertThrows(() => invitation.sendAck(silentSdp), SIPCoreInvalidStateError);
+    peer.respond(invite, 100);
+    const reliable = { headers: { Require: "100rel", RSeq: "5" }, body: sdp, reason: "Session Progress" };
+    const progress = peer.respond(invite, 183, reliable);
+    const { data } = await story.until("early");
+    assertEquals([data.code, data.reason, data.originator], [183, "Session Progress", "remote"]);
+    assertEquals(invitation.sdp.proposedRemote?.toString(), sdp);
+    // It is repeated until its PRACK comes, and is told once.
+    peer.send(progress.text, engine.udpPort!);
+    const misfit = FrozenSDPSession.parse(sdp.replace("RTP/AVP 0", "RTP/AVP 8").replace("0 PCMU", "8 PCMA"));
+    assertThrows(() => invitation.sendAck(misfit), PJSIPError);
+    invitation.sendAck(silentSdp);
+    const prack = await peer.next({ method: "PRACK" });
+    assertEquals(header(prack, "RAck"), `5 ${cseqOf(invite).number} INVITE`);
+    assertEquals(streams(prack.body), silentStreams);
+    assertEquals(prack.headers.get("content-type"), ["application/sdp"]);
+    peer.respond(prack, 200);
+    await story.untilUpdate();
+    assertEquals(invitation.sdp.activeRemote?.toString(), sdp);
+    assertThrows(() => invitation.sendAck(silentSdp), SIPCoreInvalidStateError);
+    peer.send(progress.text, engine.udpPort!);
+    // The next one has nothing to be answered; a 200 that repeats the offer is no other one.
+    peer.respond(invite, 180, { headers: { Require: "100rel", RSeq: "6" }, reason: "Ringing" });
+    const second = await peer.next({ method: "PRACK" });
+    assertEquals([header(second, "RAck"), second.body], [`6 ${cseqOf(invite).number} INVITE`, ""]);
+    peer.respond(second, 200);
     peer.respond(invite, 200, { body: sdp });
-    await story.until("connecting");
-    const ack = await peer.next({ method: "ACK", timeoutMs: 8000 });
-    assertEquals(streams(ack.body), "audio 0 RTP/AVP 0");
+    assertEquals((await peer.next({ method: "ACK" })).body, "");
+    await story.until("connected");
+    assertEquals(peer.received.filter(({ method }) => method === "PRACK").length, 2);
+    assertEquals(story.told.filter((one) => "succeeded" in one), [negotiated(silentStreams, silentStreams)]);
+    assertEquals(story.changes, [
+      "null -> outgoing",
+      "outgoing -> early",
+      "early -> early",
+      "early -> connecting",
+      "connecting -> connected/normal",
+    ]);
+    invitation.end();
     peer.respond(await peer.next({ method: "BYE" }), 200);
-    const last = (await story.end()).at(-1)!;
-    assertEquals(story.changes.slice(-2), ["connecting -> disconnecting", "disconnecting -> disconnected"]);
-    assertEquals("disconnectReason" in last && last.disconnectReason, "internal error");
-    assertEquals(invitation.state, "disconnected");
+    await story.end();
+  });
+
+  it("Invitation that ends while an early offer waits cancels, and acknowledges it", async () => {
+    await using peer = await Peer.open({ keepRetransmissions: true });
+    const { story, invitation, invite } = await callPeer(peer, { sdp: null });
+    peer.respond(invite, 100);
+    const progress = peer.respond(invite, 183, { headers: { Require: "100rel", RSeq: "1" }, body: sdp });
+    await story.until("early");
+    invitation.end();
+    peer.respond(await peer.next({ method: "CANCEL" }), 200);
+    peer.send(progress.text, engine.udpPort!);
+    const prack = await peer.next({ method: "PRACK" });
+    assertEquals(prack.body, "");
+    peer.respond(prack, 200);
+    peer.respond(invite, 487);
+    await story.end();
+  });
+
+  it("Invitation refuses all streams and hangs up, or cancels, when sendAck() does not come", async () => {
+    const inTwoHundred = async () => {
+      await using peer = await Peer.open();
+      const { story, invitation, invite } = await callPeer(peer, { sdp: null });
+      peer.respond(invite, 200, { body: sdp });
+      await story.until("connecting");
+      const ack = await peer.next({ method: "ACK", timeoutMs: 8000 });
+      assertEquals(streams(ack.body), "audio 0 RTP/AVP 0");
+      peer.respond(await peer.next({ method: "BYE" }), 200);
+      const last = (await story.end()).at(-1)!;
+      assertEquals(story.changes.slice(-2), ["connecting -> disconnecting", "disconnecting -> disconnected"]);
+      assertEquals("disconnectReason" in last && last.disconnectReason, "internal error");
+      assertEquals(invitation.state, "disconnected");
+    };
+    const inProvisional = async () => {
+      await using peer = await Peer.open();
+      const { story, invite } = await callPeer(peer, { sdp: null });
+      peer.respond(invite, 100);
+      peer.respond(invite, 183, { headers: { Require: "100rel", RSeq: "1" }, body: sdp });
+      await story.until("early");
+      peer.respond(await peer.next({ method: "CANCEL", timeoutMs: 8000 }), 200);
+      peer.respond(invite, 487);
+      await story.end();
+      assertEquals(story.changes.slice(-2), ["early -> disconnecting", "disconnecting -> disconnected"]);
+    };
+    await Promise.all([inTwoHundred(), inProvisional()]);
   });
 
   it("Invitation.end() before sendAck() acknowledges and hangs up", async () => {

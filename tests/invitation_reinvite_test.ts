@@ -22,6 +22,7 @@ import { Peer, type PeerMessage } from "./support/peer.ts";
 import { callPeer, connectedCallFromPeer, connectedCallToPeer, silentStreams } from "./support/peer_calls.ts";
 import { cseqOf, header, uriOf } from "./support/sip_text.ts";
 import { changed, negotiated, type Story, streams } from "./support/story.ts";
+import { until } from "./support/until.ts";
 
 /** The description with another version, and the changes that `edit` makes. */
 function next(sdp: FrozenSDPSession, edit: (sdp: SDPSession) => void = () => {}): SDPSession {
@@ -616,9 +617,54 @@ describe("Invitation, re-INVITE", () => {
       invitation.sendResponse(200, { sdp: silentSdp });
       const response = await peer.next({ code: 200, cseqMethod: "INVITE" });
       await story.untilChange("connected/received_proposal -> connected/normal");
-      assertThrows(() => invitation.sendReinvite(), SIPCoreInvalidStateError, "ACK");
       peer.ack(response);
       await finish(peer, story);
+    });
+
+    it("Invitation.sendReinvite() waits for the ACK of the peer's re-INVITE, and can be cancelled until then", async () => {
+      await using peer = await Peer.open();
+      const { story, invitation, ok } = await connectedCallFromPeer(engine, peer);
+      /** Our 200 to a re-INVITE of the peer's. */
+      const accepted = async () => {
+        await asked(peer, story, ok, silentSdp.toString());
+        invitation.sendResponse(200, { sdp: silentSdp });
+        const response = await peer.next({ code: 200, cseqMethod: "INVITE" });
+        await story.untilChange("connected/received_proposal -> connected/normal");
+        return response;
+      };
+      const response = await accepted();
+      assertThrows(() => invitation.sendReinvite({ sdp: "x" as unknown as SDPSession }), TypeError, "sdp");
+      invitation.sendReinvite({ sdp: held, extraHeaders: [new Header("X-Why", "hold")] });
+      assertThrows(() => invitation.sendReinvite(), SIPCoreInvalidStateError, "another");
+      assertEquals(invitation.subState, "normal");
+      // What the peer does not acknowledge is repeated, and nothing goes out meanwhile.
+      await until(
+        () => peer.received.filter(({ text }) => text === response.text).length > 2,
+        "the 200 again",
+      );
+      assertEquals(peer.received.filter(({ method }) => method === "INVITE"), []);
+      peer.ack(response);
+      const reinvite = await peer.next({ method: "INVITE" });
+      assertMatch(reinvite.body, /a=sendonly/);
+      assertEquals(header(reinvite, "X-Why"), "hold");
+      await story.untilChange("connected/normal -> connected/sent_proposal");
+      peer.respond(reinvite, 200, { body: silentSdp.toString() });
+      await story.untilChange("connected/sent_proposal -> connected/normal");
+
+      const second = await accepted();
+      invitation.sendReinvite();
+      invitation.cancelReinvite();
+      assertThrows(() => invitation.cancelReinvite(), SIPCoreInvalidStateError);
+      await story.untilChange("connected/normal -> connected/sent_proposal");
+      const { data } = await story.untilChange("connected/sent_proposal -> connected/normal");
+      assertEquals([data.code, data.reason], [487, "Request Terminated"]);
+      peer.ack(second);
+
+      // The call ends before.
+      await accepted();
+      invitation.sendReinvite();
+      await finish(peer, story);
+      assertEquals(peer.received.filter(({ method }) => method === "INVITE").length, 1);
     });
 
     it("Invitation makes the offer when a re-INVITE has none, and is normal again with the ACK", async () => {

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /** `npm test` itself: what it makes of the reports, and of runs that go wrong. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import process from "node:process";
 import { after, describe, it } from "node:test";
-import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { ROOT } from "../scripts/build/layout.ts";
 import { parseJunit } from "../scripts/test/junit.ts";
 import { parseOptions, UsageError } from "../scripts/test/options.ts";
 import type { Outcome } from "../scripts/test/outcome.ts";
-import { runSuite } from "../scripts/test/suite.ts";
+import { alone, runSuite } from "../scripts/test/suite.ts";
 
 describe("parseOptions()", () => {
   it("parseOptions() reads what is to be run", () => {
@@ -81,6 +81,10 @@ ${testcase("alone")}</testsuite></testsuites>\n`;
 });
 
 const runtime = process.versions["deno"] ? "deno" : "bun";
+
+it("files that run alone exist", () => {
+  for (const file of alone) assert(existsSync(join(ROOT, file)), file);
+});
 
 describe("runSuite()", () => {
   const folder = mkdtempSync(join(tmpdir(), "sipcore-suite-"));

@@ -13,4 +13,6 @@ export const audioTransport = {
   sc_audio_transport_set_direction: { args: ["serial:audio_transport", "u32"], result: "i32" },
   sc_audio_transport_send_dtmf: { args: ["serial:audio_transport", "text"], result: "i32" },
   sc_audio_transport_statistics: { args: ["serial:audio_transport", "buffer", "u32"], result: "i32" },
+  sc_audio_transport_detach: { args: ["serial:audio_transport", "buffer", "u32"], result: "i32" },
+  sc_audio_transport_attach: { args: ["serial:audio_transport", "bytes", "u32"], result: "i32" },
 } as const satisfies SymbolTable;

@@ -11,6 +11,7 @@ export const library = {
   sc_live_objects: { args: [], result: "u32" },
   sc_pool_bytes: { args: [], result: "f64" },
   sc_live_threads: { args: [], result: "u32" },
+  sc_clock_figures: { args: ["buffer", "u32"], result: "i32" },
   sc_fail_after: { args: ["u32"], result: "void" },
   sc_trim: { args: [], result: "void" },
 } as const satisfies SymbolTable;

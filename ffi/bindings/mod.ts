@@ -11,11 +11,16 @@ import { incomingSubscription } from "./incoming_subscription.ts";
 import { invitation } from "./invitation.ts";
 import { library } from "./library.ts";
 import { log } from "./log.ts";
+import { mixerPort } from "./mixer_port.ts";
+import { pcmMemory } from "./pcm_memory.ts";
+import { pcmPort } from "./pcm_port.ts";
 import { recordingWaveFile } from "./recording_wave_file.ts";
 import { request } from "./request.ts";
 import { referral } from "./referral.ts";
 import { rtpTransport } from "./rtp_transport.ts";
+import { srtp } from "./srtp.ts";
 import { subscription } from "./subscription.ts";
+import { toneGenerator } from "./tone_generator.ts";
 import { transports } from "./transports.ts";
 import { waveFile } from "./wave_file.ts";
 import { pjlib } from "./pjlib.ts";
@@ -37,9 +42,14 @@ type Table =
   & typeof audioMixer
   & typeof request
   & typeof rtpTransport
+  & typeof srtp
   & typeof audioTransport
   & typeof waveFile
   & typeof recordingWaveFile
+  & typeof mixerPort
+  & typeof toneGenerator
+  & typeof pcmMemory
+  & typeof pcmPort
   & typeof pjlib;
 
 /** Every function of the shared library that TypeScript calls. */
@@ -60,8 +70,13 @@ export const table: Table = {
   ...audioMixer,
   ...request,
   ...rtpTransport,
+  ...srtp,
   ...audioTransport,
   ...waveFile,
   ...recordingWaveFile,
+  ...mixerPort,
+  ...toneGenerator,
+  ...pcmMemory,
+  ...pcmPort,
   ...pjlib,
 };

@@ -232,8 +232,9 @@ static pj_status_t init(sc_mixer *self, uint32_t sample_rate, uint32_t slot_coun
     self->frame = pj_pool_zalloc(self->pool, self->frame_size);
     if (!self->frame)
         return PJ_ENOMEM;
-    status = pjmedia_conf_create(self->pool, slot_count, sample_rate, 1, samples, 16, PJMEDIA_CONF_NO_DEVICE,
-                                 &self->conf);
+    /* Where rates differ, a filter of 128 taps: 8 ms at 8 kHz. The large one takes 16, in each direction. */
+    status = pjmedia_conf_create(self->pool, slot_count, sample_rate, 1, samples, 16,
+                                 PJMEDIA_CONF_NO_DEVICE | PJMEDIA_CONF_SMALL_FILTER, &self->conf);
     if (status != PJ_SUCCESS)
         return status;
     self->master = pjmedia_conf_get_master_port(self->conf);
@@ -280,11 +281,13 @@ int32_t sc_audio_mixer_close(sc_audio_mixer mixer)
 {
     pj_status_t status = SC_EGONE;
 
-    /* Its ports hold references, so the bridge itself goes with the last of them. */
+    /* Its ports hold references: it is silent from now on, and goes with the last of them. */
     WITH_MIXER(mixer, {
         status = sc_object_remove(self) ? PJ_SUCCESS : SC_EGONE;
-        if (status == PJ_SUCCESS)
+        if (status == PJ_SUCCESS) {
             close_devices(self);
+            sc_clock_remove(&self->client);
+        }
     });
     return status;
 }
@@ -384,6 +387,8 @@ int sc_mixer_add(sc_mixer *mixer, pjmedia_port *port, pj_str_t name, pj_status_t
         *status = pjmedia_conf_add_port(mixer->conf, mixer->pool, port, &name, &slot);
     }
     sc_clock_go_on();
+    if (*status == PJ_ETOOMANY)
+        *status = SC_EFULL;
     return *status == PJ_SUCCESS ? (int)slot : -1;
 }
 

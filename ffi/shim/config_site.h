@@ -53,6 +53,13 @@
  */
 #define PJSIP_MAX_URL_SIZE 2048
 
+/*
+ * Addresses of a target. The resolver gives one (resolver.c), and there is room for its twin of the other transport.
+ * 64 bytes each in every outgoing message, which are zeroed, copied and kept for 32 seconds: stock 32 make a third of
+ * what a response takes.
+ */
+#define PJSIP_MAX_RESOLVED_ADDRESSES 2
+
 /* Large requests stay on the transport that was chosen. */
 #define PJSIP_DONT_SWITCH_TO_TCP 1
 
@@ -111,7 +118,14 @@
 #define srtp_aes_gcm_256_openssl srtp_aes_gcm_256
 
 /*
- * ICE pairs to check: two address families, a VPN and a TURN server pass stock 32 at once. 50 KB for each
- * stream with ICE (stock 11 KB), nothing for others.
+ * ICE candidates of each side, for RTP and RTCP together, and ours for one of them; what comes later in the list is not
+ * looked at. Stock 16 and 8 lose the relays, which come last, of a machine with a VPN and some virtual networks.
+ */
+#define PJ_ICE_MAX_CAND 64
+#define PJ_ICE_ST_MAX_CAND 16
+
+/*
+ * ICE pairs to check: two address families, a VPN and a TURN server pass stock 32 at once. With the candidates above
+ * 80 KB for each stream with ICE (stock 11 KB), nothing for others.
  */
 #define PJ_ICE_MAX_CHECKS 256

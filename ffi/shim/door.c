@@ -77,6 +77,32 @@ static void fill_session_name(pjsip_rx_data *rdata)
     body->len++;
 }
 
+/* What pjmedia would drop: it comes out again where the description is told. */
+static void keep_info(pjsip_rx_data *rdata)
+{
+    static const pj_str_t info = { "\ni=", 3 };
+    pjsip_msg_body *body = rdata->msg_info.msg->body;
+    pj_str_t text, copy;
+
+    if (!body || !body_is_sdp(body) || body->print_body != &pjsip_print_text_body)
+        return;
+    text.ptr = body->data;
+    text.slen = (pj_ssize_t)body->len;
+    if (!pj_strstr(&text, &info))
+        return;
+    copy = sc_sdp_hide_info(rdata->tp_info.pool, &text);
+    if (!copy.ptr)
+        return;
+    body->data = copy.ptr;
+    body->len = (unsigned)copy.slen;
+}
+
+static void prepare_sdp(pjsip_rx_data *rdata)
+{
+    fill_session_name(rdata);
+    keep_info(rdata);
+}
+
 /* An INVITE of RFC 2543 may have no Contact: its From is the remote target then. */
 static void add_contact(pjsip_rx_data *rdata)
 {
@@ -98,11 +124,11 @@ static pj_bool_t on_rx_request(pjsip_rx_data *rdata)
 {
     if (rdata->msg_info.msg->line.req.method.id == PJSIP_ACK_METHOD) {
         keep_answer_only(rdata);
-        fill_session_name(rdata);
+        prepare_sdp(rdata);
         return PJ_FALSE;
     }
     if (is_safe(rdata)) {
-        fill_session_name(rdata);
+        prepare_sdp(rdata);
         add_contact(rdata);
         return PJ_FALSE;
     }
@@ -129,8 +155,8 @@ static pj_bool_t on_rx_response(pjsip_rx_data *rdata)
 {
     drop_bad_routes(rdata->msg_info.msg);
     keep_answer_only(rdata);
-    fill_session_name(rdata);
-    return PJ_FALSE;
+    prepare_sdp(rdata);
+    return sc_invitation_hold_offer(rdata);
 }
 
 pjsip_module sc_door_module = {

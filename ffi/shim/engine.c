@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <fcntl.h>
-#include <openssl/rand.h>
 #include <openssl/ssl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "engine.h"
-#include "internal.h"
+#include "ice_internal.h"
 
 #ifndef MSG_NOSIGNAL
 #define MSG_NOSIGNAL 0
@@ -42,16 +40,6 @@ static void on_exit_of_process(void)
     sc_ring_shut();
 }
 
-/* Call-IDs, tags and branches come from pj_rand(): unseeded, every process would make the same ones. */
-static void seed_random(void)
-{
-    unsigned seed;
-
-    if (RAND_bytes((unsigned char *)&seed, sizeof(seed)) != 1)
-        seed = (unsigned)getpid() ^ (unsigned)time(NULL);
-    pj_srand(seed);
-}
-
 static pj_status_t init_process(void)
 {
     static bool done;
@@ -62,16 +50,18 @@ static pj_status_t init_process(void)
     /* OpenSSL's own exit handler would free what our threads still use. */
     OPENSSL_init_ssl(OPENSSL_INIT_NO_ATEXIT, NULL);
     pj_log_set_level(0);
-    seed_random();
     status = pj_init();
     if (status == PJ_SUCCESS)
         status = pjlib_util_init();
+    if (status == PJ_SUCCESS)
+        status = pjnath_init();
     if (status != PJ_SUCCESS)
         return status;
     /* From and To go back as they came, or as the program wrote them: with their port. */
     pjsip_cfg()->endpt.allow_port_in_fromto_hdr = PJ_TRUE;
 #if !PJ_POOL_DEBUG
-    policy = pj_pool_factory_default_policy;
+    policy.block_alloc = sc_block_alloc;
+    policy.block_free = sc_block_free;
 #endif
     policy.callback = on_no_memory;
     sc_log_install();
@@ -255,6 +245,9 @@ static void end_all(void)
                   { SC_KIND_AUDIO_TRANSPORT, NULL },
                   { SC_KIND_WAVE_FILE, NULL },
                   { SC_KIND_RECORDING_WAVE_FILE, NULL },
+                  { SC_KIND_MIXER_PORT, NULL },
+                  { SC_KIND_TONE_GENERATOR, NULL },
+                  { SC_KIND_PCM_PORT, NULL },
                   { SC_KIND_AUDIO_MIXER, NULL },
                   { SC_KIND_RTP_TRANSPORT, NULL } };
     unsigned i;
@@ -272,6 +265,7 @@ static void end_all(void)
             sc_object_put(object);
         }
     }
+    sc_ice_end();
     sc_clock_stop();
     sc_devices_end();
     tear_down();

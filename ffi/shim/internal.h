@@ -38,6 +38,11 @@ void sc_gate_close(void);
 /* True when the n-th allocation since sc_fail_after(n) is to fail (tests of out-of-memory paths). */
 bool sc_should_fail(void);
 
+/* ---- pool_blocks.c: the memory of pools ------------------------------------------------------------------------ */
+
+void *sc_block_alloc(pj_pool_factory *factory, pj_size_t size);
+void sc_block_free(pj_pool_factory *factory, void *address, pj_size_t size);
+
 /* ---- object.c: serial -> object ------------------------------------------------------------------------------- */
 
 typedef enum {
@@ -52,7 +57,10 @@ typedef enum {
     SC_KIND_RTP_TRANSPORT,
     SC_KIND_AUDIO_TRANSPORT,
     SC_KIND_WAVE_FILE,
-    SC_KIND_RECORDING_WAVE_FILE
+    SC_KIND_RECORDING_WAVE_FILE,
+    SC_KIND_MIXER_PORT,
+    SC_KIND_TONE_GENERATOR,
+    SC_KIND_PCM_PORT
 } sc_kind;
 
 typedef struct sc_object {
@@ -204,6 +212,12 @@ bool sc_is_address(const char *text, size_t size);
 pj_status_t sc_sdp_parse(pj_pool_t *pool, const pj_str_t *text, pjmedia_sdp_session **sdp);
 /* True for SDP that pjmedia 2.17 survives (see sdp_guard.c). */
 bool sc_sdp_is_safe(const char *text, size_t size);
+/* A copy, ended by a NUL, in which i= lines are attributes (see sdp_info.c); without a pointer when there is no memory. */
+pj_str_t sc_sdp_hide_info(pj_pool_t *pool, const pj_str_t *text);
+/* Makes i= lines of them again, in what pjmedia has printed; its new size, which is never larger. */
+size_t sc_sdp_reveal_info(char *text, size_t size);
+/* From now on telephone-event alone is no agreement (see sdp_match.c). */
+pj_status_t sc_sdp_match_init(void);
 /* Prints SDP into the pool; empty when there is none. */
 pj_str_t sc_sdp_print(pj_pool_t *pool, const pjmedia_sdp_session *sdp);
 
@@ -377,6 +391,8 @@ pj_status_t sc_invitation_init(void);
 void sc_invitation_on_invite(pjsip_rx_data *rdata);
 /* The door has refused the session description of a request, which may have been meant for a call. */
 void sc_invitation_on_refused_sdp(pjsip_rx_data *rdata);
+/* Whether the response waits for what the program answers to the offer in it. */
+bool sc_invitation_hold_offer(pjsip_rx_data *rdata);
 /* While the engine ends: no record of it any more. */
 void sc_invitation_abandon(void *object);
 /* The watching end, of SC_KIND_SUBSCRIPTION and SC_KIND_REFERRAL; the blocks are those of subscription.h and referral.h. */
@@ -508,8 +524,171 @@ void sc_mixer_remove(sc_mixer *mixer, int slot);
 unsigned sc_mixer_rate(const sc_mixer *mixer);
 pj_status_t sc_mixer_volume(sc_mixer *mixer, int slot, uint32_t percent);
 
+/* ---- media_port.c: what stands in a slot ---------------------------------------------------------------------------- */
+
+/* The start of every port of ours. */
+typedef struct sc_port {
+    pjmedia_port base;
+    pj_pool_t *pool;
+    void (*destroy)(struct sc_port *self); /* for what is not in the pool; it may be NULL */
+} sc_port;
+
+/* Zeroed, of `size` bytes; mono, a frame a tick, and silent. It goes by pjmedia_port_destroy(). NULL: no memory. */
+void *sc_port_new(size_t size, const char *name, unsigned rate);
+
+typedef struct {
+    sc_object object;
+    sc_mixer *mixer;
+    sc_port *port;
+    int slot;
+} sc_port_owner;
+
+/* Makes the port; NULL and a status on failure. */
+typedef sc_port *sc_port_maker(sc_port_owner *owner, const void *arg, pj_status_t *status);
+
+/* What the rows of such an object do. */
+sc_serial sc_port_owner_create(sc_kind kind, sc_serial mixer, sc_port_maker *make, const void *arg, sc_status status);
+int32_t sc_port_owner_close(sc_kind kind, sc_serial serial);
+int32_t sc_port_owner_slot(sc_kind kind, sc_serial serial);
+int32_t sc_port_owner_set_volume(sc_kind kind, sc_serial serial, uint32_t percent);
+/* Between these two other rows work; NULL: it has ended. */
+sc_port_owner *sc_port_owner_take(sc_kind kind, sc_serial serial);
+void sc_port_owner_give_back(sc_port_owner *owner);
+
+/* ---- dtmf_receiver.c -------------------------------------------------------------------------------------------------- */
+
+#define SC_DTMF_FORMATS 8
+
+typedef struct {
+    pthread_mutex_t mutex;
+    uint64_t serial; /* who hears of the keys */
+    unsigned count;
+    struct {
+        unsigned payload_type, clock_rate;
+    } formats[SC_DTMF_FORMATS];
+    bool has_heard;
+    atomic_bool is_open; /* an event goes on */
+    unsigned event, clock_rate, duration;
+    uint32_t ssrc, timestamp, earlier;
+    int64_t last, refilled, allowance;
+} sc_dtmf_receiver;
+
+void sc_dtmf_receiver_init(sc_dtmf_receiver *self, uint64_t serial);
+void sc_dtmf_receiver_destroy(sc_dtmf_receiver *self);
+/* A payload type of telephone-event; what is beyond SC_DTMF_FORMATS of them is not heard. */
+void sc_dtmf_receiver_format(sc_dtmf_receiver *self, unsigned payload_type, unsigned clock_rate);
+/* A packet of the peer's, of any payload type. */
+void sc_dtmf_receiver_hear(sc_dtmf_receiver *self, unsigned payload_type, uint32_t ssrc, uint32_t timestamp,
+                           const uint8_t *payload, size_t size);
+/* Time has passed. */
+void sc_dtmf_receiver_tick(sc_dtmf_receiver *self);
+
+/* ---- rtp_tap.c --------------------------------------------------------------------------------------------------------- */
+
+typedef struct sc_rtp_tap sc_rtp_tap;
+
+/* What the peer reports of what we have sent, in us and packets. */
+typedef struct {
+    pj_math_stat rtt, jitter, loss_period;
+    uint32_t lost;
+} sc_tx_reports;
+
+/* In the pool, which lives at least as long as the stream; `serial`: who hears of the keys that are pressed. */
+sc_rtp_tap *sc_rtp_tap_create(pj_pool_t *pool, pjmedia_transport *below, uint64_t serial);
+void sc_rtp_tap_destroy(sc_rtp_tap *self);
+/* For the stream. */
+pjmedia_transport *sc_rtp_tap_transport(sc_rtp_tap *self);
+sc_dtmf_receiver *sc_rtp_tap_dtmf(sc_rtp_tap *self);
+sc_tx_reports sc_rtp_tap_reports(sc_rtp_tap *self);
+
+/* ---- stream_port.c ------------------------------------------------------------------------------------------------------ */
+
+typedef struct sc_stream_port sc_stream_port;
+
+/* Of a mixer with this rate. */
+sc_stream_port *sc_stream_port_create(unsigned rate, pj_status_t *status);
+/* Goes when the bridge has let it go. */
+void sc_stream_port_destroy(sc_stream_port *self);
+pjmedia_port *sc_stream_port_base(sc_stream_port *self);
+/* While the clock is held. What it needs is from the pool, which must not go before sc_stream_port_leave(). */
+pj_status_t sc_stream_port_join(sc_stream_port *self, pjmedia_port *stream, pj_pool_t *pool, sc_dtmf_receiver *dtmf);
+void sc_stream_port_leave(sc_stream_port *self);
+
+/* ---- pcm_memory.c ---------------------------------------------------------------------------------------------------- */
+
+/* What the two sides tell each other, ahead of the sound. Twin of ffi/pcm_memory.ts. */
+typedef struct {
+    /* The media clock's. */
+    atomic_uint heard; /* frames, since the start; so are the others */
+    atomic_uint played; /* samples */
+    atomic_uint underruns; /* how often nothing was there to be played */
+    atomic_uint silence; /* how much of it was played instead, in ms */
+    uint32_t unused[12];
+    /* JavaScript's, in a cache line of their own. */
+    atomic_uint written; /* samples */
+    atomic_uint wake; /* when it wants to be told */
+    atomic_uint wake_at;
+    uint32_t unused_either[13];
+} sc_pcm_words;
+
+enum sc_pcm_wake {
+    SC_PCM_WAKE_HEARD = 1, /* once a frame is there */
+    SC_PCM_WAKE_ROOM = 2, /* once some of what was written has been played */
+    SC_PCM_WAKE_PLAYED = 4, /* once `played` has come to `wake_at` */
+    SC_PCM_LAST = 8 /* nothing more will be written: silence is no sign of being late */
+};
+
+/* Where a port and JavaScript meet. */
+typedef struct sc_pcm_place {
+    struct sc_pcm_place *next;
+    unsigned class;
+    uint32_t segment, offset;
+    unsigned frame_samples, frames, samples; /* how many fit; powers of two */
+    sc_pcm_words *words;
+    int16_t *heard; /* frames, to JavaScript */
+    int16_t *said; /* samples, from JavaScript */
+} sc_pcm_place;
+
+/* Room for `capacity` frames each way; NULL: there is none. */
+sc_pcm_place *sc_pcm_place_take(unsigned frame_samples, unsigned capacity);
+/* Nobody in C touches it any more. NULL: nothing. */
+void sc_pcm_place_give_back(sc_pcm_place *place);
+/* Within a tick: some port has what JavaScript waits for. */
+void sc_pcm_news(void);
+/* When all mixers have ticked: wakes JavaScript if there is news, once for all ports. */
+void sc_pcm_tell(void);
+
 /* ---- rtp_transport.c ------------------------------------------------------------------------------------------------ */
 
 pjmedia_transport *sc_rtp_transport_media(void *transport);
+/* From now on that is the one to use; it closes the one that it stands around. */
+void sc_rtp_transport_wrap(void *transport, pjmedia_transport *media);
+
+/* ---- srtp.c, srtp_sdp.c, srtp_certificate.c ------------------------------------------------------------------------- */
+
+/* Back to where it was made, with other keys; nothing for a transport without SRTP. */
+pj_status_t sc_srtp_reset(pjmedia_transport *tp);
+/* Of a suite's master key with its salt, in bytes; 0 for a suite that there is not. */
+int sc_srtp_key_size(const pj_str_t *suite);
+/* Whether this value of an a=crypto line has a suite and a key of its size, and asks for nothing that we lack. */
+bool sc_srtp_is_usable(const pj_str_t *crypto);
+pj_str_t sc_srtp_suite(const pj_str_t *crypto);
+/* Of the peer's certificate; NULL for a description that does not speak of DTLS. */
+const pj_str_t *sc_srtp_fingerprint(const pjmedia_sdp_session *sdp, unsigned index);
+/* OpenSSL's types, X509 and EVP_PKEY. */
+struct x509_st;
+struct evp_pkey_st;
+bool sc_srtp_make_certificate(struct x509_st **certificate, struct evp_pkey_st **key);
+bool sc_srtp_is_fingerprint(struct x509_st *certificate, const pj_str_t *text);
+
+/* ---- redact.c ----------------------------------------------------------------------------------------------------- */
+
+/* A copy for free() with stars for keys; NULL when there is none in it. */
+char *sc_hide_keys(const char *text, size_t size);
+
+/* ---- source_guard.c ------------------------------------------------------------------------------------------------- */
+
+/* A transport above that one which hands up what comes from the peer, and nothing else. It goes when that one does. */
+pj_status_t sc_source_guard_create(pjmedia_transport *below, pjmedia_transport **guard);
 
 #endif

@@ -18,6 +18,8 @@ static void destroy(sc_object *object)
         pjsip_dlg_dec_lock(dlg);
     }
     sc_call_forget_sdp(self);
+    sc_call_drop_held_offer(self);
+    sc_call_drop_waiting(self);
     sc_listener_release(self->listener);
 }
 
@@ -149,7 +151,52 @@ static void tell_state(sc_call *self, pjsip_event *event)
     sc_record_str(&record, &inv->dlg->local.info->tag);
     sc_record_str(&record, &inv->dlg->remote.info->tag);
     sc_record_u8(&record, (uint8_t)sc_call_record_event(&record, event));
+    sc_record_u8(&record, 0);
     sc_record_push(&record, false);
+}
+
+/* pjsip keeps it for redirections and 422s, which are over: 16 KB of each call that is held. */
+static void forget_invite(pjsip_inv_session *inv)
+{
+    if (inv->invite_req)
+        pjsip_tx_data_dec_ref(inv->invite_req);
+    inv->invite_req = NULL;
+}
+
+static pj_uint32_t hash_of(const pjsip_rx_data *rdata)
+{
+    return pj_hash_calc(0, rdata->msg_info.msg_buf, (unsigned)rdata->msg_info.len);
+}
+
+void sc_call_note_provisional(sc_call *self, const pjsip_rx_data *rdata)
+{
+    self->provisional[self->provisional_count++ % PJ_ARRAY_SIZE(self->provisional)] = hash_of(rdata);
+}
+
+/*
+ * Whether the peer's provisional response was told before: an INVITE that is repeated has its last one repeated, and
+ * networks duplicate. Another one of the same code is not the same to the byte. A 100 that was overtaken by the others
+ * says nothing any more.
+ */
+static bool says_nothing_new(sc_call *self, const pjsip_event *event)
+{
+    const pjsip_rx_data *rdata;
+    pj_uint32_t hash;
+    unsigned i;
+
+    if (event->type != PJSIP_EVENT_TSX_STATE || event->body.tsx_state.type != PJSIP_EVENT_RX_MSG)
+        return false;
+    rdata = event->body.tsx_state.src.rdata;
+    if (rdata->msg_info.msg->type != PJSIP_RESPONSE_MSG)
+        return false;
+    if (rdata->msg_info.msg->line.status.code == PJSIP_SC_TRYING)
+        return true;
+    hash = hash_of(rdata);
+    for (i = 0; i < PJ_ARRAY_SIZE(self->provisional) && i < self->provisional_count; i++)
+        if (self->provisional[i] == hash)
+            return true;
+    sc_call_note_provisional(self, rdata);
+    return false;
 }
 
 static void on_state_changed(pjsip_inv_session *inv, pjsip_event *event)
@@ -158,11 +205,17 @@ static void on_state_changed(pjsip_inv_session *inv, pjsip_event *event)
 
     if (!self || inv->state == PJSIP_INV_STATE_NULL || inv->state == PJSIP_INV_STATE_INCOMING)
         return;
+    if (inv->state == PJSIP_INV_STATE_EARLY && says_nothing_new(self, event))
+        return;
     if (inv->state > PJSIP_INV_STATE_EARLY)
         sc_call_set_answered(self);
     tell_state(self, event);
     if (inv->state == PJSIP_INV_STATE_EARLY || inv->state == PJSIP_INV_STATE_CONNECTING)
         sc_call_on_refused_sdp(self, event);
+    if (inv->state > PJSIP_INV_STATE_EARLY)
+        sc_call_drop_held_offer(self);
+    if (inv->state == PJSIP_INV_STATE_CONFIRMED)
+        forget_invite(inv);
     if (inv->state == PJSIP_INV_STATE_DISCONNECTED) {
         sc_call_drop_proposal(self);
         sc_call_detach(self);
@@ -271,6 +324,8 @@ pj_status_t sc_invitation_init(void)
     static const pj_str_t methods[] = { { "INFO", 4 }, { "REFER", 5 } };
     pj_status_t status = pjsip_inv_usage_init(sc_engine.endpt, &callback);
 
+    if (status == PJ_SUCCESS)
+        status = sc_sdp_match_init();
     if (status == PJ_SUCCESS)
         status = pjsip_endpt_add_capability(sc_engine.endpt, NULL, PJSIP_H_ALLOW, NULL, PJ_ARRAY_SIZE(methods), methods);
     return status;

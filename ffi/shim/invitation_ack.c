@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The ACK of our INVITE. It leaves at once, unless the 2xx has brought an offer: then the program's answer goes with
- * it (RFC 3261, section 13.2.1).
+ * it (RFC 3261, section 13.2.1). That of an offer in a provisional response goes with its PRACK.
  */
 #include "invitation_internal.h"
 
@@ -118,13 +118,15 @@ static pj_status_t acknowledge(sc_call *self, sc_reader *reader)
 
     if (reader->failed)
         return SC_EARGS;
-    if (!self->ack_cseq)
+    if (!self->ack_cseq && !self->held_offer)
         return SC_EGONE;
     pool = sc_pool_create("ack", 4096);
     if (!pool)
         return PJ_ENOMEM;
     status = sc_sdp_parse(pool, &text, &sdp);
-    if (status == PJ_SUCCESS && sdp) {
+    if (status == PJ_SUCCESS && self->held_offer) {
+        status = sc_call_answer_held_offer(self, &text, sdp, pool);
+    } else if (status == PJ_SUCCESS && sdp) {
         sc_call_propose(self, &text);
         status = answer_offer(self, sdp, pool);
     } else if (status == PJ_SUCCESS) {

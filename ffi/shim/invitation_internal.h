@@ -31,6 +31,8 @@ typedef struct {
     pjsip_transaction *proposal_tsx; /* compared, never followed, once the proposal is over */
     pjsip_transaction *accepted_tsx; /* of a re-INVITE with our 2xx that waits for its ACK; compared only */
     bool cancelled;                  /* our re-INVITE */
+    void *waiting;                   /* the argument block of a re-INVITE of ours that waits for that ACK, malloc'ed */
+    uint32_t waiting_size;
     bool late_bye;                   /* the stack hangs up because of the re-INVITE's end, which is told first */
     bool asked_for_offer;            /* by the peer's re-INVITE */
     bool stranger;                   /* the request that comes in is none of the session's, nor of a subscription's */
@@ -45,6 +47,10 @@ typedef struct {
     int offer_cseq;                  /* of our last INVITE that a response has brought an offer to */
     int ack_cseq;                    /* of our INVITE, whose 2xx has brought an offer that waits for an answer; else 0 */
     pj_status_t negotiation;         /* what came of the last one */
+    pj_uint32_t provisional[4];      /* hashes of the peer's provisional responses that were told last */
+    unsigned provisional_count;
+    pjsip_rx_data *held_offer;       /* a reliable provisional response that waits for our answer to its offer */
+    const pjmedia_sdp_session *prack_answer; /* that answer, while pjsip takes the response */
     /* The description that the program gave last, and the one before it, while the last is not agreed on. */
     char *sdp, *new_sdp;
 } sc_call;
@@ -67,6 +73,15 @@ void sc_call_set_answered(sc_call *self);
 enum sc_origin sc_call_record_event(sc_record *record, const pjsip_event *event);
 /* Says by which method it ends; quiet the second time. */
 void sc_call_tell_ending(sc_call *self, const char *method);
+
+/* A provisional response of the peer's is told: if it comes again that is nothing new. */
+void sc_call_note_provisional(sc_call *self, const pjsip_rx_data *rdata);
+
+/* ---- invitation_prack.c ---------------------------------------------------------------------------------------- */
+
+/* The program's answer goes with the PRACK; what does not fit the offer changes nothing. */
+pj_status_t sc_call_answer_held_offer(sc_call *self, const pj_str_t *text, const pjmedia_sdp_session *sdp, pj_pool_t *pool);
+void sc_call_drop_held_offer(sc_call *self);
 
 /* ---- invitation_sdp.c ------------------------------------------------------------------------------------------ */
 
@@ -99,6 +114,8 @@ void sc_call_on_reinvite_state(sc_call *self, pjsip_transaction *tsx, pjsip_even
 void sc_call_on_ack(sc_call *self, const pjsip_rx_data *rdata);
 /* The call is over: a re-INVITE of the peer's gets its final response (RFC 3261, section 15.1.2). */
 void sc_call_drop_proposal(sc_call *self);
+/* A re-INVITE of ours that has not gone out yet never will. */
+void sc_call_drop_waiting(sc_call *self);
 
 /* ---- invitation_timer.c ---------------------------------------------------------------------------------------- */
 

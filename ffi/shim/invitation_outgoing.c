@@ -10,8 +10,8 @@ static pj_status_t create_dialog(sc_reader *reader, pj_pool_t *pool, pjsip_dialo
     return status == PJ_SUCCESS ? sc_credentials_read_dialog(reader, *dlg) : status;
 }
 
-/* Under the dialog's lock. On failure `inv` is gone again. */
-static pj_status_t send_invite(sc_call *self, pjsip_dialog *dlg, const pj_str_t *text, sc_reader *reader)
+/* Under the dialog's lock. On failure `inv` is gone again. The session copies the description out of `pool`. */
+static pj_status_t send_invite(sc_call *self, pjsip_dialog *dlg, const pj_str_t *text, sc_reader *reader, pj_pool_t *pool)
 {
     sc_session_timer timer = sc_read_session_timer(reader);
     pjmedia_sdp_session *sdp;
@@ -19,7 +19,7 @@ static pj_status_t send_invite(sc_call *self, pjsip_dialog *dlg, const pj_str_t 
     pjsip_tx_data *tdata;
     pj_status_t status;
 
-    status = reader->failed ? SC_EARGS : sc_sdp_parse(dlg->pool, text, &sdp);
+    status = reader->failed ? SC_EARGS : sc_sdp_parse(pool, text, &sdp);
     if (status == PJ_SUCCESS)
         status = pjsip_inv_create_uac(dlg, sdp, 0, &inv);
     if (status != PJ_SUCCESS)
@@ -64,7 +64,7 @@ static sc_serial create(sc_reader *reader, pj_pool_t *pool, pj_status_t *status)
     *status = self ? create_dialog(reader, pool, &dlg, &sdp) : PJ_ENOMEM;
     if (*status == PJ_SUCCESS) {
         sc_object_ref(self);
-        *status = send_invite(self, dlg, &sdp, reader);
+        *status = send_invite(self, dlg, &sdp, reader, pool);
         if (*status == PJ_SUCCESS)
             serial = (sc_serial)self->object.serial;
         else

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* INVITEs within the call, from both sides. */
+#include <stdlib.h>
+#include <string.h>
+
 #include "invitation_internal.h"
 
 enum step { STEP_SENT, STEP_OFFER, STEP_REQUEST, STEP_FINAL };
@@ -81,6 +84,56 @@ static void tell_unsent(sc_call *self, pj_status_t status)
     tell(self, STEP_FINAL, PJSIP_SC_SERVICE_UNAVAILABLE, &reason, NULL);
 }
 
+/* Our 2xx to a re-INVITE of the peer's waits for its ACK, and no other INVITE may go out (RFC 3261, section 14.1). */
+static bool waits_for_ack(const sc_call *self)
+{
+    return self->accepted_tsx && self->inv->invite_tsx == self->accepted_tsx && !self->ending && !self->waiting &&
+           self->inv->state == PJSIP_INV_STATE_CONFIRMED && self->proposal == SC_PROPOSAL_NONE &&
+           sc_call_neg_state(self) == PJMEDIA_SDP_NEG_STATE_DONE;
+}
+
+/* What cannot be read now cannot be read later. */
+static pj_status_t check_block(sc_reader reader)
+{
+    pj_str_t contact, text;
+    pjmedia_sdp_session *sdp;
+    pj_status_t status;
+    pj_pool_t *pool;
+
+    sc_read_u8(&reader);
+    contact = sc_read_text(&reader);
+    text = sc_read_text(&reader);
+    PJ_UNUSED_ARG(contact);
+    if (reader.failed)
+        return SC_EARGS;
+    pool = sc_pool_create("reinvite", 4096);
+    if (!pool)
+        return PJ_ENOMEM;
+    status = sc_sdp_parse(pool, &text, &sdp);
+    pj_pool_release(pool);
+    return status;
+}
+
+static pj_status_t keep(sc_call *self, sc_bytes args, uint32_t size)
+{
+    pj_status_t status = check_block(sc_reader_init(args, size));
+
+    if (status != PJ_SUCCESS)
+        return status;
+    self->waiting = malloc(size);
+    if (!self->waiting)
+        return PJ_ENOMEM;
+    memcpy(self->waiting, args, size);
+    self->waiting_size = size;
+    return PJ_SUCCESS;
+}
+
+void sc_call_drop_waiting(sc_call *self)
+{
+    free(self->waiting);
+    self->waiting = NULL;
+}
+
 static pj_status_t reinvite(sc_call *self, sc_reader *reader)
 {
     pjsip_tx_data *tdata;
@@ -103,9 +156,34 @@ int32_t sc_invitation_reinvite(sc_invitation serial, sc_bytes args, uint32_t siz
 
     if (!self)
         return SC_EGONE;
-    status = reinvite(self, &reader);
+    status = waits_for_ack(self) ? keep(self, args, size) : reinvite(self, &reader);
     sc_call_give_back(self);
     return status;
+}
+
+/* The ACK has come. */
+static void send_waiting(sc_call *self)
+{
+    void *args = self->waiting;
+    sc_reader reader;
+    pj_status_t status;
+
+    if (!args)
+        return;
+    self->waiting = NULL;
+    reader = sc_reader_init(args, self->waiting_size);
+    status = reinvite(self, &reader);
+    if (status != PJ_SUCCESS)
+        tell_unsent(self, status);
+    free(args);
+}
+
+/* It was taken back before it went out. */
+static void tell_cancelled(sc_call *self)
+{
+    sc_call_drop_waiting(self);
+    tell(self, STEP_SENT, 0, NULL, NULL);
+    tell(self, STEP_FINAL, PJSIP_SC_REQUEST_TERMINATED, pjsip_get_status_text(PJSIP_SC_REQUEST_TERMINATED), NULL);
 }
 
 /* Without a final response the transaction would wait for ever. */
@@ -120,6 +198,10 @@ static pj_status_t cancel(sc_call *self)
     pjsip_tx_data *tdata = NULL;
     pj_status_t status;
 
+    if (self->waiting) {
+        tell_cancelled(self);
+        return PJ_SUCCESS;
+    }
     if (self->proposal != SC_PROPOSAL_SENT || !self->proposal_tsx || inv->invite_tsx != self->proposal_tsx ||
         inv->state != PJSIP_INV_STATE_CONFIRMED)
         return SC_EGONE;
@@ -265,8 +347,10 @@ void sc_call_on_ack(sc_call *self, const pjsip_rx_data *rdata)
     if (!self->accepted_tsx || self->inv->invite_tsx == self->accepted_tsx)
         return;
     self->accepted_tsx = NULL;
-    if (!self->asked_for_offer)
+    if (!self->asked_for_offer) {
+        send_waiting(self);
         return;
+    }
     self->asked_for_offer = false;
     sc_call_cancel_offer(self);
     sc_record_init(&record, SC_RECORD_INVITATION_ACKED, self->object.serial);

@@ -77,7 +77,7 @@ static void record_sdp(sc_record *record, const pjmedia_sdp_session *sdp, sdp_te
     size_t capacity = sizeof(text->usual) * 4;
 
     if (size >= 0) {
-        sc_record_bytes(record, text->usual, (size_t)size);
+        sc_record_bytes(record, text->usual, sc_sdp_reveal_info(text->usual, (size_t)size));
         return;
     }
     /* pjmedia_sdp_print() tells that the buffer was too small, not how large it ought to be. */
@@ -86,7 +86,7 @@ static void record_sdp(sc_record *record, const pjmedia_sdp_session *sdp, sdp_te
         text->longer = malloc(capacity);
         size = text->longer ? pjmedia_sdp_print(sdp, text->longer, capacity) : -1;
     }
-    sc_record_bytes(record, text->longer, size > 0 ? (size_t)size : 0);
+    sc_record_bytes(record, text->longer, size > 0 ? sc_sdp_reveal_info(text->longer, (size_t)size) : 0);
 }
 
 /* Whether the peer's o= line is the one before; keeps it. */
@@ -191,7 +191,9 @@ void sc_call_on_rx_offer(pjsip_inv_session *inv, struct pjsip_inv_on_rx_offer_cb
 
     if (!self)
         return;
-    if (msg->type == PJSIP_RESPONSE_MSG)
+    if (msg->type == PJSIP_RESPONSE_MSG && self->prack_answer)
+        pjsip_inv_set_sdp_answer(inv, self->prack_answer);
+    else if (msg->type == PJSIP_RESPONSE_MSG)
         self->offer_cseq = param->rdata->msg_info.cseq->cseq; /* the ACK will answer it */
     if (msg->type == PJSIP_RESPONSE_MSG || msg->line.req.method.id == PJSIP_INVITE_METHOD)
         return;

@@ -62,6 +62,9 @@ int32_t sc_status_text(int32_t status, sc_buffer text, uint32_t capacity)
     case SC_ENOPORT:
         words = pj_str("No free pair of ports in the RTP port range");
         break;
+    case SC_EFULL:
+        words = pj_str("Every slot of the mixer is in use");
+        break;
     default:
         words = pj_strerror(status, line, sizeof(line));
     }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* PJSIP's log lines and the SIP messages on the wire, as records. Both cost nothing while nobody listens. */
+#include <stdlib.h>
+
 #include "internal.h"
 #include "log.h"
 
@@ -7,12 +9,15 @@ static atomic_bool tracing;
 
 static void write_line(int level, const char *line, int size)
 {
+    size_t length = size > 0 ? (size_t)size : 0;
+    char *hidden = sc_hide_keys(line, length);
     sc_record record;
 
     sc_record_init(&record, SC_RECORD_LOG, 0);
     sc_record_u32(&record, (uint32_t)level);
-    sc_record_bytes(&record, line, size > 0 ? (size_t)size : 0);
+    sc_record_bytes(&record, hidden ? hidden : line, length);
     sc_record_push(&record, true);
+    free(hidden);
 }
 
 void sc_log_install(void)
@@ -30,6 +35,7 @@ void sc_log_trace(uint32_t on)
 static void trace(bool received, const pjsip_transport *tp, const char *remote, int remote_port, const void *data,
                   size_t size)
 {
+    char *hidden = sc_hide_keys(data, size);
     sc_record record;
 
     sc_record_init(&record, SC_RECORD_TRACE, 0);
@@ -39,8 +45,9 @@ static void trace(bool received, const pjsip_transport *tp, const char *remote, 
     sc_record_u32(&record, tp ? (uint32_t)tp->local_name.port : 0);
     sc_record_text(&record, remote);
     sc_record_u32(&record, (uint32_t)remote_port);
-    sc_record_bytes(&record, data, size);
+    sc_record_bytes(&record, hidden ? hidden : data, size);
     sc_record_push(&record, true);
+    free(hidden);
 }
 
 static pj_bool_t on_rx(pjsip_rx_data *rdata)

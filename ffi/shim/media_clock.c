@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "internal.h"
+#include "library.h"
 
 #define TICK_NS 20000000L
 /*
@@ -19,6 +20,8 @@ static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static sc_clock_client clients = { .prev = &clients, .next = &clients };
 static pthread_t thread;
 static bool started, stopping;
+/* Since it was started; and how many of them began when the next one was due already. */
+static uint64_t ticks, late;
 /* Who waits for the mutex outside the clock. */
 static atomic_uint callers;
 
@@ -73,8 +76,11 @@ static void *clock_thread(void *arg)
             due = now_ns();
             continue;
         }
+        ticks++;
+        late += now_ns() - due >= TICK_NS;
         for (client = clients.next; client != &clients; client = client->next)
             client->tick(client->arg);
+        sc_pcm_tell();
         pthread_mutex_unlock(&mutex);
         due += TICK_NS;
         if (now_ns() - due > MAX_BEHIND_NS)
@@ -92,6 +98,7 @@ pj_status_t sc_clock_start(void)
     int failed;
 
     stopping = false;
+    ticks = late = 0;
     failed = pthread_create(&thread, NULL, clock_thread, NULL);
     started = !failed;
     return failed ? PJ_STATUS_FROM_OS(failed) : PJ_SUCCESS;
@@ -139,4 +146,15 @@ void sc_clock_hold(void)
 void sc_clock_go_on(void)
 {
     pthread_mutex_unlock(&mutex);
+}
+
+int32_t sc_clock_figures(sc_buffer answer, uint32_t capacity)
+{
+    sc_writer writer = sc_writer_init(answer, capacity);
+
+    lock();
+    sc_write_f64(&writer, (double)ticks);
+    sc_write_f64(&writer, (double)late);
+    pthread_mutex_unlock(&mutex);
+    return sc_writer_done(&writer);
 }

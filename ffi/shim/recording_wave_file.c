@@ -14,10 +14,8 @@
 #define HEADER_SIZE 44
 #define FRAMES_PER_PATCH 50
 
-/* The port's own: it lives until the bridge has let go of it, which may be after the object's end. */
 typedef struct {
-    pjmedia_port port;
-    pj_pool_t *pool;
+    sc_port port;
     pthread_mutex_t mutex;
     FILE *file; /* NULL once closed */
     uint32_t rate;
@@ -25,13 +23,6 @@ typedef struct {
     unsigned frames;
     int error;
 } recorder;
-
-typedef struct {
-    sc_object object;
-    sc_mixer *mixer;
-    recorder *recorder;
-    int slot;
-} recording_wave_file;
 
 static void put32(uint8_t *at, uint32_t value)
 {
@@ -78,7 +69,7 @@ static void write_sound(recorder *self, const void *data, size_t size)
 /* In the media clock. */
 static pj_status_t put_frame(pjmedia_port *port, pjmedia_frame *frame)
 {
-    recorder *self = port->port_data.pdata;
+    recorder *self = (recorder *)port;
 
     /* What a bridge hands over where nothing is connected. */
     if (frame->type != PJMEDIA_FRAME_TYPE_AUDIO)
@@ -90,14 +81,6 @@ static pj_status_t put_frame(pjmedia_port *port, pjmedia_frame *frame)
             patch_header(self);
     }
     pthread_mutex_unlock(&self->mutex);
-    return PJ_SUCCESS;
-}
-
-static pj_status_t get_frame(pjmedia_port *port, pjmedia_frame *frame)
-{
-    PJ_UNUSED_ARG(port);
-    frame->type = PJMEDIA_FRAME_TYPE_NONE;
-    frame->size = 0;
     return PJ_SUCCESS;
 }
 
@@ -118,36 +101,18 @@ static int finish(recorder *self)
     return error;
 }
 
-static pj_status_t on_destroy(pjmedia_port *port)
+static void destroy(sc_port *port)
 {
-    recorder *self = port->port_data.pdata;
+    recorder *self = (recorder *)port;
 
     finish(self);
     pthread_mutex_destroy(&self->mutex);
-    pj_pool_release(self->pool);
-    return PJ_SUCCESS;
 }
 
-static void destroy(sc_object *object)
+static sc_port *make(sc_port_owner *owner, const void *filename, pj_status_t *status)
 {
-    recording_wave_file *self = (recording_wave_file *)object;
-
-    if (self->recorder)
-        finish(self->recorder);
-    sc_clock_hold();
-    if (self->slot >= 0)
-        sc_mixer_remove(self->mixer, self->slot);
-    if (self->recorder)
-        pjmedia_port_destroy(&self->recorder->port);
-    sc_clock_go_on();
-    sc_object_put(self->mixer);
-}
-
-static recorder *create_recorder(sc_mixer *mixer, sc_text filename, pj_status_t *status)
-{
-    static const pj_str_t name = { "recording", 9 };
+    unsigned rate = sc_mixer_rate(owner->mixer);
     struct stat facts;
-    pj_pool_t *pool;
     recorder *self;
 
     /* Opening a pipe would wait for its reader. */
@@ -155,98 +120,49 @@ static recorder *create_recorder(sc_mixer *mixer, sc_text filename, pj_status_t 
         *status = PJ_STATUS_FROM_OS(ESPIPE);
         return NULL;
     }
-    pool = sc_pool_create("recording", 1000);
-    self = pool ? PJ_POOL_ZALLOC_T(pool, recorder) : NULL;
-    *status = PJ_ENOMEM;
-    if (!self) {
-        if (pool)
-            pj_pool_release(pool);
+    self = sc_port_new(sizeof(*self), "recording", rate);
+    *status = self ? PJ_SUCCESS : PJ_ENOMEM;
+    if (!self)
         return NULL;
-    }
-    self->pool = pool;
-    self->rate = sc_mixer_rate(mixer);
-    self->file = fopen(filename, "wbe");
-    if (!self->file) {
-        *status = PJ_STATUS_FROM_OS(errno);
-        pj_pool_release(pool);
-        return NULL;
-    }
+    self->rate = rate;
     pthread_mutex_init(&self->mutex, NULL);
-    pjmedia_port_info_init(&self->port.info, &name, PJMEDIA_SIG_CLASS_PORT_AUD('S', 'R'), self->rate, 1, 16,
-                           self->rate / 50);
-    self->port.port_data.pdata = self;
-    self->port.put_frame = put_frame;
-    self->port.get_frame = get_frame;
-    self->port.on_destroy = on_destroy;
-    patch_header(self);
-    *status = self->error ? PJ_STATUS_FROM_OS(self->error) : pjmedia_port_init_grp_lock(&self->port, pool, NULL);
-    if (*status != PJ_SUCCESS) {
-        on_destroy(&self->port);
-        return NULL;
-    }
-    return self;
+    self->port.base.put_frame = put_frame;
+    self->port.destroy = destroy;
+    self->file = fopen(filename, "wbe");
+    if (!self->file)
+        self->error = errno;
+    else
+        patch_header(self);
+    if (!self->error)
+        return &self->port;
+    *status = PJ_STATUS_FROM_OS(self->error);
+    pjmedia_port_destroy(&self->port.base);
+    return NULL;
 }
 
 sc_recording_wave_file sc_recording_wave_file_create(sc_audio_mixer mixer, sc_text filename, sc_status status)
 {
-    pj_status_t result = SC_EGONE;
-    sc_serial serial = 0;
-    recording_wave_file *self;
-
-    if (filename && sc_enter()) {
-        self = sc_object_new(SC_KIND_RECORDING_WAVE_FILE, sizeof(*self), destroy);
-        result = PJ_ENOMEM;
-        if (self) {
-            self->slot = -1;
-            self->mixer = sc_object_get(mixer, SC_KIND_AUDIO_MIXER);
-            result = SC_EGONE;
-            if (self->mixer)
-                self->recorder = create_recorder(self->mixer, filename, &result);
-            if (self->recorder)
-                self->slot = sc_mixer_add(self->mixer, &self->recorder->port, pj_str("recording"), &result);
-        }
-        if (result == PJ_SUCCESS)
-            serial = sc_object_add(self);
-        else
-            sc_object_put(self);
-        sc_leave();
-    }
+    if (filename)
+        return sc_port_owner_create(SC_KIND_RECORDING_WAVE_FILE, mixer, make, filename, status);
     if (status)
-        *status = result;
-    return serial;
+        *status = SC_EARGS;
+    return 0;
 }
 
 int32_t sc_recording_wave_file_close(sc_recording_wave_file file)
 {
-    recording_wave_file *self;
-    pj_status_t status = SC_EGONE;
+    sc_port_owner *self = sc_port_owner_take(SC_KIND_RECORDING_WAVE_FILE, file);
+    int error;
 
-    if (!sc_enter())
+    if (!self)
         return SC_EGONE;
-    self = sc_object_get(file, SC_KIND_RECORDING_WAVE_FILE);
-    if (self) {
-        int error = finish(self->recorder);
-
-        status = error ? PJ_STATUS_FROM_OS(error) : PJ_SUCCESS;
-        sc_object_remove(self);
-        sc_object_put(self);
-    }
-    sc_leave();
-    return status;
+    error = finish((recorder *)self->port);
+    sc_object_remove(self);
+    sc_port_owner_give_back(self);
+    return error ? PJ_STATUS_FROM_OS(error) : PJ_SUCCESS;
 }
 
 int32_t sc_recording_wave_file_slot(sc_recording_wave_file file)
 {
-    recording_wave_file *self;
-    int slot = -SC_EGONE;
-
-    if (!sc_enter())
-        return slot;
-    self = sc_object_get(file, SC_KIND_RECORDING_WAVE_FILE);
-    if (self) {
-        slot = self->slot;
-        sc_object_put(self);
-    }
-    sc_leave();
-    return slot;
+    return sc_port_owner_slot(SC_KIND_RECORDING_WAVE_FILE, file);
 }

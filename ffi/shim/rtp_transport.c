@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "internal.h"
+#include "ice_internal.h"
 #include "rtp_transport.h"
 
 typedef struct {
     sc_object object;
-    pjmedia_transport *media;
+    pjmedia_transport *below; /* a pair of sockets, or ICE */
+    pjmedia_transport *media; /* what is above it: closing it closes all */
+    bool is_ice;
     pj_pool_t *pool; /* of the negotiation under way */
     bool created; /* pjmedia_transport_media_create() was called */
 } rtp_transport;
@@ -26,12 +28,24 @@ pjmedia_transport *sc_rtp_transport_media(void *transport)
     return ((rtp_transport *)transport)->media;
 }
 
-/* The even ports of the range in turn, so that a port is reused as late as possible. */
-static pj_status_t open_pair(rtp_transport *self, const char *address)
+void sc_rtp_transport_wrap(void *transport, pjmedia_transport *media)
 {
-    unsigned first = (sc_engine.rtp_min + 1) & ~1u, pairs, i;
+    ((rtp_transport *)transport)->media = media;
+}
+
+static pj_status_t open_sockets(rtp_transport *self, const char *address, unsigned port)
+{
     int af = strchr(address, ':') ? pj_AF_INET6() : pj_AF_INET();
     pj_str_t host = pj_str((char *)address);
+
+    return pjmedia_transport_udp_create3(sc_engine.media, af, NULL, host.slen ? &host : NULL, (int)port, 0,
+                                         &self->below);
+}
+
+/* The even ports of the range in turn, so that a port is reused as late as possible. */
+static pj_status_t open_pair(rtp_transport *self, const char *address, const sc_ice_options *ice)
+{
+    unsigned first = (sc_engine.rtp_min + 1) & ~1u, pairs, i;
     pj_status_t status = SC_ENOPORT;
 
     if (sc_engine.rtp_max <= first)
@@ -43,8 +57,10 @@ static pj_status_t open_pair(rtp_transport *self, const char *address)
         if (port < first || port + 1 > sc_engine.rtp_max || port & 1)
             port = first;
         sc_engine.rtp_next = port + 2;
-        status = pjmedia_transport_udp_create3(sc_engine.media, af, NULL, host.slen ? &host : NULL, (int)port, 0,
-                                               &self->media);
+        if (ice)
+            status = sc_ice_open(self->object.serial, address, port, ice, &self->below);
+        else
+            status = open_sockets(self, address, port);
         if (status == PJ_SUCCESS)
             return PJ_SUCCESS;
         if (status != PJ_STATUS_FROM_OS(EADDRINUSE) && status != PJ_STATUS_FROM_OS(EACCES))
@@ -53,7 +69,50 @@ static pj_status_t open_pair(rtp_transport *self, const char *address)
     return SC_ENOPORT;
 }
 
-sc_rtp_transport sc_rtp_transport_create(sc_text address, sc_status status)
+static void release_pool(void *pool)
+{
+    pj_pool_release(pool);
+}
+
+static pj_status_t open_ice(rtp_transport *self, const char *address, sc_reader *reader)
+{
+    pj_pool_t *pool = sc_pool_create("ice", 1000);
+    sc_ice_options options;
+    pj_status_t status;
+
+    if (!pool)
+        return PJ_ENOMEM;
+    status = sc_ice_read_options(reader, pool, &options);
+    if (status == PJ_SUCCESS && options.relay_only)
+        status = sc_ice_open(self->object.serial, address, 0, &options, &self->below);
+    else if (status == PJ_SUCCESS)
+        status = open_pair(self, address, &options);
+    if (status == PJ_SUCCESS) {
+        status = pj_grp_lock_add_handler(self->below->grp_lock, NULL, pool, release_pool);
+        if (status != PJ_SUCCESS)
+            pjmedia_transport_close(self->below);
+    }
+    if (status != PJ_SUCCESS)
+        pj_pool_release(pool);
+    return status;
+}
+
+/* `reader`: the settings of ICE, or NULL. */
+static pj_status_t open_transport(rtp_transport *self, const char *address, sc_reader *reader)
+{
+    pj_status_t status;
+
+    self->is_ice = reader != NULL;
+    status = self->is_ice ? open_ice(self, address, reader) : open_pair(self, address, NULL);
+    if (status != PJ_SUCCESS)
+        return status;
+    status = sc_source_guard_create(self->below, &self->media);
+    if (status != PJ_SUCCESS)
+        pjmedia_transport_close(self->below);
+    return status;
+}
+
+static sc_rtp_transport create(sc_text address, sc_reader *reader, sc_status status)
 {
     pj_status_t result = SC_EGONE;
     sc_serial serial = 0;
@@ -61,7 +120,7 @@ sc_rtp_transport sc_rtp_transport_create(sc_text address, sc_status status)
 
     if (address && sc_enter()) {
         self = sc_object_new(SC_KIND_RTP_TRANSPORT, sizeof(*self), destroy);
-        result = self ? open_pair(self, address) : PJ_ENOMEM;
+        result = self ? open_transport(self, address, reader) : PJ_ENOMEM;
         if (result == PJ_SUCCESS)
             serial = sc_object_add(self);
         else
@@ -71,6 +130,18 @@ sc_rtp_transport sc_rtp_transport_create(sc_text address, sc_status status)
     if (status)
         *status = result;
     return serial;
+}
+
+sc_rtp_transport sc_rtp_transport_create(sc_text address, sc_status status)
+{
+    return create(address, NULL, status);
+}
+
+sc_rtp_transport sc_rtp_transport_create_ice(sc_text address, sc_bytes args, uint32_t size, sc_status status)
+{
+    sc_reader reader = sc_reader_init(args, size);
+
+    return create(address, &reader, status);
 }
 
 static rtp_transport *take(sc_rtp_transport serial)
@@ -125,6 +196,19 @@ int32_t sc_rtp_transport_info(sc_rtp_transport transport, sc_buffer answer, uint
     return sc_writer_done(&writer);
 }
 
+int32_t sc_rtp_transport_ice(sc_rtp_transport transport, sc_buffer answer, uint32_t capacity)
+{
+    sc_writer writer = sc_writer_init(answer, capacity);
+    rtp_transport *self = take(transport);
+
+    if (!self)
+        return 0;
+    if (self->is_ice)
+        sc_ice_write_state(self->below, &writer);
+    give_back(self);
+    return sc_writer_done(&writer);
+}
+
 static pj_status_t read_descriptions(rtp_transport *self, sc_reader *reader, pjmedia_sdp_session **local,
                                      pjmedia_sdp_session **remote)
 {
@@ -141,24 +225,49 @@ static pj_status_t read_descriptions(rtp_transport *self, sc_reader *reader, pjm
     return status == PJ_SUCCESS ? sc_sdp_parse(self->pool, &remote_text, remote) : status;
 }
 
-static pj_status_t encode(rtp_transport *self, sc_reader *reader, uint32_t index, pj_str_t *text)
-{
+/* One negotiation; with ICE it is the SIP thread's, whose timers may be at work on the same session. */
+typedef struct {
+    rtp_transport *self;
     pjmedia_sdp_session *local, *remote;
-    pj_status_t status = read_descriptions(self, reader, &local, &remote);
+    uint32_t index;
+} negotiation;
 
-    if (status != PJ_SUCCESS)
-        return status;
-    if (!local || index >= local->media_count || (remote && index >= remote->media_count))
-        return SC_EARGS;
+static pj_status_t negotiate(pj_status_t (*work)(void *arg), negotiation *arg)
+{
+    return arg->self->is_ice ? sc_on_poll_thread(work, arg) : work(arg);
+}
+
+static pj_status_t describe(void *arg)
+{
+    negotiation *each = arg;
+    rtp_transport *self = each->self;
+    pj_status_t status;
+
+    if (self->is_ice)
+        sc_ice_prepare(self->below, self->pool, each->local->media[each->index]);
     if (!self->created) {
-        status = pjmedia_transport_media_create(self->media, self->pool, 0, remote, index);
+        status = pjmedia_transport_media_create(self->media, self->pool, 0, each->remote, each->index);
         if (status != PJ_SUCCESS)
             return status;
         self->created = true;
     }
-    status = pjmedia_transport_encode_sdp(self->media, self->pool, local, remote, index);
+    return pjmedia_transport_encode_sdp(self->media, self->pool, each->local, each->remote, each->index);
+}
+
+static pj_status_t encode(rtp_transport *self, sc_reader *reader, uint32_t index, pj_str_t *text)
+{
+    negotiation each = { self, NULL, NULL, index };
+    pj_status_t status = read_descriptions(self, reader, &each.local, &each.remote);
+
+    if (status != PJ_SUCCESS)
+        return status;
+    if (!each.local || index >= each.local->media_count || (each.remote && index >= each.remote->media_count))
+        return SC_EARGS;
+    if (self->is_ice && each.remote)
+        sc_ice_clean(each.remote, index);
+    status = negotiate(describe, &each);
     if (status == PJ_SUCCESS)
-        *text = sc_sdp_print(self->pool, local);
+        *text = sc_sdp_print(self->pool, each.local);
     return status;
 }
 
@@ -185,13 +294,15 @@ int32_t sc_rtp_transport_encode(sc_rtp_transport transport, sc_bytes args, uint3
  * pjmedia 2.17 begins to read before it notes that it has started. A packet that the peer has sent early is taken for
  * one after the end then, and none is ever read again. Under the transport's lock its reader waits.
  */
-static pj_status_t start(rtp_transport *self, pjmedia_sdp_session *local, pjmedia_sdp_session *remote, uint32_t index)
+static pj_status_t start(void *arg)
 {
+    negotiation *each = arg;
+    pjmedia_transport *media = each->self->media;
     pj_status_t status;
 
-    pj_grp_lock_acquire(self->media->grp_lock);
-    status = pjmedia_transport_media_start(self->media, self->pool, local, remote, index);
-    pj_grp_lock_release(self->media->grp_lock);
+    pj_grp_lock_acquire(media->grp_lock);
+    status = pjmedia_transport_media_start(media, each->self->pool, each->local, each->remote, each->index);
+    pj_grp_lock_release(media->grp_lock);
     return status;
 }
 
@@ -199,35 +310,47 @@ int32_t sc_rtp_transport_establish(sc_rtp_transport transport, sc_bytes args, ui
 {
     sc_reader reader = sc_reader_init(args, size);
     rtp_transport *self = take(transport);
-    pjmedia_sdp_session *local, *remote;
+    negotiation each = { self, NULL, NULL, index };
     pj_status_t status;
 
     if (!self)
         return SC_EGONE;
-    status = read_descriptions(self, &reader, &local, &remote);
-    if (status == PJ_SUCCESS && (!local || !remote || index >= local->media_count || index >= remote->media_count))
+    status = read_descriptions(self, &reader, &each.local, &each.remote);
+    if (status == PJ_SUCCESS && (!each.local || !each.remote || index >= each.local->media_count ||
+                                 index >= each.remote->media_count))
         status = SC_EARGS;
+    if (status == PJ_SUCCESS && self->is_ice)
+        sc_ice_clean(each.remote, index);
     if (status == PJ_SUCCESS)
-        status = start(self, local, remote, index);
+        status = negotiate(start, &each);
     give_back(self);
     return status;
+}
+
+static pj_status_t stop(void *arg)
+{
+    return pjmedia_transport_media_stop(((negotiation *)arg)->self->media);
 }
 
 int32_t sc_rtp_transport_reset(sc_rtp_transport transport)
 {
     rtp_transport *self = take(transport);
+    pj_status_t status;
 
     if (!self)
         return SC_EGONE;
+    if (self->is_ice && self->created)
+        negotiate(stop, &(negotiation){ self, NULL, NULL, 0 });
     /*
-     * The sockets are read on: pjmedia_transport_media_stop() does not wait for a reader under way, which would then
+     * Without ICE the sockets are read on: pjmedia_transport_media_stop() does not wait for a reader under way, which would then
      * begin anew while the next start does the same.
      */
+    status = sc_srtp_reset(self->media);
     self->created = false;
     if (self->pool) {
         pj_pool_release(self->pool);
         self->pool = NULL;
     }
     give_back(self);
-    return PJ_SUCCESS;
+    return status;
 }

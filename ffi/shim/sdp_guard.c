@@ -184,6 +184,8 @@ bool sc_sdp_is_safe(const char *text, size_t size)
                 safe = ++attributes <= PJMEDIA_MAX_SDP_ATTR && attribute_is_safe(value, &crypto);
             } else if (*line == 'c') {
                 safe = connection_is_safe(value);
+            } else if (*line == 'i') {
+                safe = ++attributes <= PJMEDIA_MAX_SDP_ATTR; /* it goes through pjmedia as one (see sdp_info.c) */
             }
         }
         if (!safe)

@@ -14,7 +14,7 @@
 #define SC_API __attribute__((visibility("default")))
 
 /* Raised whenever a row, a record or an argument block changes its form. */
-#define SC_ABI 8
+#define SC_ABI 9
 
 /* A NUL-terminated UTF-8 string, valid during the call. */
 typedef const char *sc_text;
@@ -24,6 +24,8 @@ typedef const uint8_t *sc_bytes;
 typedef uint8_t *sc_buffer;
 /* One pj_status_t that a creator writes; creators return the serial, 0 on failure. */
 typedef int32_t *sc_status;
+/* Memory that is never freed, for a runtime that can look at it; as a result only. */
+typedef void *sc_memory;
 
 /* A serial is a whole number below 2^53, so that a double carries it without BigInt in JavaScript. */
 typedef double sc_serial;
@@ -39,13 +41,17 @@ typedef sc_serial sc_rtp_transport;
 typedef sc_serial sc_audio_transport;
 typedef sc_serial sc_wave_file;
 typedef sc_serial sc_recording_wave_file;
+typedef sc_serial sc_mixer_port;
+typedef sc_serial sc_tone_generator;
+typedef sc_serial sc_pcm_port;
 
 /* Answers beside pj_status_t: outside PJSIP's ranges (pj's user range ends at 520000). */
 enum sc_error {
     SC_EGONE = 900001, /* the object has ended, or the engine is not running */
     SC_EBUSY = 900002, /* the library serves another isolate, or the engine runs already */
     SC_EARGS = 900003, /* an argument block that cannot be read */
-    SC_ENOPORT = 900004 /* no free pair of ports in the RTP range */
+    SC_ENOPORT = 900004, /* no free pair of ports in the RTP range */
+    SC_EFULL = 900005 /* every slot of the mixer is in use */
 };
 
 /* The kinds of records that come up; twin of ffi/bindings/records.ts. */
@@ -74,8 +80,13 @@ enum sc_record_kind {
     SC_RECORD_INVITATION_TRANSFER = 41,
     SC_RECORD_INVITATION_RESPONSE = 42,
     SC_RECORD_AUDIO_TRANSPORT_DTMF = 48,
+    SC_RECORD_RTP_TRANSPORT_GATHERED = 56,
+    SC_RECORD_RTP_TRANSPORT_NEGOTIATED = 57,
+    SC_RECORD_SRTP = 60,
     SC_RECORD_WAVE_FILE_END = 64,
+    SC_RECORD_TONE_GENERATOR_END = 65,
     SC_RECORD_AUDIO_MIXER_DEVICE_LOST = 80,
+    SC_RECORD_PCM_NEWS = 82,
     SC_RECORD_SUBSCRIPTION_STATE = 88,
     SC_RECORD_SUBSCRIPTION_ACCEPTED = 89,
     SC_RECORD_SUBSCRIPTION_NOTIFY = 90,

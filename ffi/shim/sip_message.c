@@ -136,7 +136,9 @@ pj_status_t sc_sdp_parse(pj_pool_t *pool, const pj_str_t *text, pjmedia_sdp_sess
         return PJ_SUCCESS;
     if (!sc_sdp_is_safe(text->ptr, (size_t)text->slen))
         return PJMEDIA_SDP_EINSDP;
-    pj_strdup_with_null(pool, &copy, text);
+    copy = sc_sdp_hide_info(pool, text);
+    if (!copy.ptr)
+        return PJ_ENOMEM;
     status = pjmedia_sdp_parse(pool, copy.ptr, (pj_size_t)copy.slen, sdp);
     return status == PJ_SUCCESS ? pjmedia_sdp_validate2(*sdp, PJ_FALSE) : status;
 }
@@ -155,7 +157,7 @@ pj_str_t sc_sdp_print(pj_pool_t *pool, const pjmedia_sdp_session *sdp)
             break;
         size = pjmedia_sdp_print(sdp, text.ptr, capacity);
         if (size >= 0) {
-            text.slen = size;
+            text.slen = (pj_ssize_t)sc_sdp_reveal_info(text.ptr, (size_t)size);
             return text;
         }
         capacity *= 2;

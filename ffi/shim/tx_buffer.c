@@ -16,6 +16,43 @@ static bool has_short_line(const pjsip_msg *msg)
     return word->slen < PJSIP_MAX_PKT_LEN - 2048;
 }
 
+/* How pjsip prints a session description: what tells one from other bodies. */
+static int (*print_sdp)(pjsip_msg_body *body, char *buffer, pj_size_t size);
+
+static pj_status_t load(pjsip_endpoint *endpt)
+{
+    pj_pool_t *pool = pjsip_endpt_create_pool(endpt, "sdp", 512, 512);
+    pjsip_msg_body *body = NULL;
+    pj_status_t status = pool ? pjsip_create_sdp_body(pool, NULL, &body) : PJ_ENOMEM;
+
+    if (status == PJ_SUCCESS)
+        print_sdp = body->print_body;
+    if (pool)
+        pjsip_endpt_release_pool(endpt, pool);
+    return status;
+}
+
+static int print_whole_sdp(pjsip_msg_body *body, char *buffer, pj_size_t size)
+{
+    int printed = print_sdp(body, buffer, size);
+
+    return printed > 0 ? (int)sc_sdp_reveal_info(buffer, (size_t)printed) : printed;
+}
+
+/* With the i= lines that pjmedia does not know; whether a body is one of pjsip's descriptions can be seen afterwards. */
+static pj_ssize_t print(const pjsip_msg *msg, char *buffer, pj_size_t size)
+{
+    bool has_sdp = msg->body && msg->body->print_body == print_sdp;
+    pj_ssize_t printed;
+
+    if (has_sdp)
+        msg->body->print_body = print_whole_sdp;
+    printed = pjsip_msg_print(msg, buffer, size);
+    if (has_sdp)
+        msg->body->print_body = print_sdp;
+    return printed;
+}
+
 static pj_status_t on_tx(pjsip_tx_data *tdata)
 {
     static __thread char *scratch;
@@ -27,7 +64,7 @@ static pj_status_t on_tx(pjsip_tx_data *tdata)
         return PJ_ENOMEM;
     if (!has_short_line(tdata->msg))
         return PJSIP_EMSGTOOLONG;
-    size = pjsip_msg_print(tdata->msg, scratch, PJSIP_MAX_PKT_LEN - 1);
+    size = print(tdata->msg, scratch, PJSIP_MAX_PKT_LEN - 1);
     if (size < 0)
         return PJSIP_EMSGTOOLONG;
     if (!tdata->buf.start || tdata->buf.end - tdata->buf.start <= size) {
@@ -49,6 +86,7 @@ pjsip_module sc_tx_buffer_module = {
     .name = { "mod-sc-tx-buffer", 16 },
     .id = -1,
     .priority = PJSIP_MOD_PRIORITY_TRANSPORT_LAYER + 1,
+    .load = load,
     .on_tx_request = on_tx,
     .on_tx_response = on_tx,
 };

@@ -14,6 +14,8 @@ export interface Measurement {
   rate: number;
   /** The server's CPU time in µs per request, all threads. */
   cpu: number;
+  /** Of 100 parts of that time those that the runtime's own threads took; null: there is no runtime, or it is not asked. */
+  script?: number | null;
   /** The server's resident memory in MiB at the end. */
   rss: number;
 }

@@ -3,7 +3,7 @@
 import { parseArgs } from "node:util";
 
 /** What can be measured, in the order in which it runs. */
-export const partNames = ["options", "invite", "open-loop", "message", "register"] as const;
+export const partNames = ["options", "invite", "open-loop", "message", "register", "media"] as const;
 export type PartName = (typeof partNames)[number];
 
 /** What can be measured against each other; `c` is the limit that the others are divided by. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /** What is measured: each part one kind of load, driven against a fresh server process. */
+import { driveMedia } from "./media.ts";
 import type { Measurement } from "./measurement.ts";
 import type { BenchOptions, PartName } from "./options.ts";
 import { drivePjsipPerf } from "./pjsip-perf.ts";
@@ -11,16 +12,18 @@ import { driveSipp, warmUp } from "./sipp.ts";
 export interface Part {
   readonly name: PartName;
   readonly title: string;
-  readonly method: "OPTIONS" | "INVITE" | "MESSAGE" | "REGISTER";
+  readonly method: "OPTIONS" | "INVITE" | "MESSAGE" | "REGISTER" | "CALLS";
   /** Requests or calls of a run. */
   readonly count: number;
-  /** Per second, for the open loop; null: lock-step. */
+  /** Per second, for the open loop; null: lock-step. Of calls that are held, how many seconds. */
   readonly rate: number | null;
 }
 
 export interface Clients {
   readonly pjsipPerf: string;
   readonly sipp: string;
+  /** The program of media.c. */
+  readonly media: string;
 }
 
 /** Seconds of an open-loop run. */
@@ -86,11 +89,21 @@ export function planParts({ parts, quick }: BenchOptions): Part[] {
     count: options,
     rate: null,
   });
+  const [held, seconds] = quick ? [20, 2] : [200, 60];
+  all.push({
+    name: "media",
+    title:
+      `${held} G.711 calls that play and record for ${seconds} s; each: 20 ms of one call, lost: a tick late`,
+    method: "CALLS",
+    count: held,
+    rate: seconds,
+  });
   return all.filter(({ name }) => parts.includes(name));
 }
 
 /** Whether it makes sense of this server: not everything that answers is measured as a client. */
 export function isMeasured(part: Part, recipe: ServerRecipe): boolean {
+  if (part.method === "CALLS") return recipe.caller !== null;
   return part.method !== "REGISTER" || recipe.client !== null;
 }
 
@@ -100,6 +113,9 @@ export async function measure(part: Part, recipe: ServerRecipe, clients: Clients
   if (method === "REGISTER") {
     const server = await findServers(["c"], clients.pjsipPerf);
     return await driveRegister(recipe.client!, server[0]!, part.count);
+  }
+  if (method === "CALLS") {
+    return await driveMedia(recipe.caller!, clients.media, { calls: part.count, seconds: part.rate ?? 1 });
   }
   const { child, port } = await startServer(recipe);
   try {

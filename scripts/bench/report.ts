@@ -20,9 +20,11 @@ export interface Summary {
   /** Medians of the ratios to the C server of the same round, which cancels what the machine did meanwhile. */
   rateToC: number | null;
   cpuToC: number | null;
+  requests: number;
   lost: number;
   resent: number | null;
   p99: number | null;
+  script: number | null;
 }
 
 /** The middle value, or the mean of the two in the middle. @throws RangeError for no values. */
@@ -46,6 +48,7 @@ export function summarise(all: readonly Series[]): Summary[] {
     };
     const sum = (values: number[]): number => values.reduce((a, b) => a + b, 0);
     const p99 = rounds.map((round) => round.p99).filter((value) => value !== null);
+    const script = rounds.map((round) => round.script ?? null).filter((value) => value !== null);
     const resent = rounds.map((round) => round.resent).filter((value) => value !== null);
     return {
       server,
@@ -55,9 +58,11 @@ export function summarise(all: readonly Series[]): Summary[] {
       rss: median(rounds.map((round) => round.rss)),
       rateToC: toC((one) => one.rate),
       cpuToC: toC((one) => one.cpu),
+      requests: sum(rounds.map((round) => round.requests)),
       lost: sum(rounds.map((round) => round.lost)),
       resent: resent.length > 0 ? sum(resent) : null,
       p99: p99.length > 0 ? median(p99) : null,
+      script: script.length > 0 ? median(script) : null,
     };
   });
 }
@@ -65,8 +70,12 @@ export function summarise(all: readonly Series[]): Summary[] {
 /** The table of one part, under a line with its title. */
 export function formatTable(title: string, summaries: readonly Summary[]): string {
   const ratio = (value: number | null): string => value === null ? "-" : value.toFixed(2);
+  const hasScript = summaries.some(({ script }) => script !== null);
   return `${title}\n` + alignColumns([
-    ["server", "rate/s", "CPU µs each", "RSS MiB", "rate / C", "CPU / C", "lost", "resent", "p99 ms"],
+    [
+      ...["server", "rate/s", "CPU µs each", "RSS MiB", "rate / C", "CPU / C", "lost", "resent", "p99 ms"],
+      ...(hasScript ? ["JS %"] : []),
+    ],
     ...summaries.map((one) => [
       one.label,
       one.rate.toFixed(0),
@@ -77,6 +86,7 @@ export function formatTable(title: string, summaries: readonly Summary[]): strin
       String(one.lost),
       one.resent === null ? "-" : String(one.resent),
       one.p99 === null ? "-" : String(one.p99),
+      ...(hasScript ? [one.script === null ? "-" : one.script.toFixed(2)] : []),
     ]),
   ]);
 }

@@ -7,12 +7,14 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { $, which } from "zx";
 import { layoutOf, ROOT } from "../build/layout.ts";
+import { samplesAreThere } from "../build/samples.ts";
 import { Child } from "./child.ts";
 import type { ServerName } from "./options.ts";
 import { freePort } from "./port.ts";
 
 const sipcoreServer = fileURLToPath(new URL("./server.ts", import.meta.url));
 const sipcoreClient = fileURLToPath(new URL("./client.ts", import.meta.url));
+const sipcoreCaller = fileURLToPath(new URL("./caller.ts", import.meta.url));
 const sipServer = fileURLToPath(new URL("./sip-server.mjs", import.meta.url));
 
 /** How to start the same as a client that sends REGISTERs. */
@@ -20,6 +22,13 @@ export interface ClientCommand {
   readonly command: string;
   /** Null for pjsip-perf, which has its own. */
   readonly args: ((port: number, window: number) => string[]) | null;
+}
+
+/** How to start the same as a program that holds calls with sound: that of media.c, or as it. */
+export interface CallerCommand {
+  readonly command: string;
+  /** What stands before the arguments of media.c. */
+  readonly before: readonly string[];
 }
 
 /** How to start one of the servers. */
@@ -35,6 +44,8 @@ export interface ServerRecipe {
   readonly ready: RegExp;
   /** Null: it is measured as a server only. */
   readonly client: ClientCommand | null;
+  /** Null: it has no sound. */
+  readonly caller: CallerCommand | null;
 }
 
 export interface RunningServer {
@@ -44,14 +55,15 @@ export interface RunningServer {
 
 /** Where pjsip-perf is, server and client in one; built first when it is missing. */
 export async function findPjsipPerf(): Promise<string> {
-  const program = layoutOf(false).perf;
-  if (!existsSync(program)) {
-    console.log("Building pjsip-perf");
+  const layout = layoutOf(false);
+  const program = layout.perf;
+  if (!samplesAreThere(layout)) {
+    console.log("Building pjsip-perf and the media program");
     const [command, ...args] = await runtimeCommand();
     const made = await $({ cwd: ROOT, nothrow: true, stdio: "inherit" })`${command} ${args} ${
       join(ROOT, "scripts", "build-pjsip.ts")
     } --samples`;
-    if (made.exitCode !== 0 || !existsSync(program)) throw new Error("Could not build pjsip-perf");
+    if (made.exitCode !== 0 || !samplesAreThere(layout)) throw new Error("Could not build pjsip-perf");
   }
   return program;
 }
@@ -70,6 +82,7 @@ const recipes: Record<ServerName, (pjsipPerf: string) => Promise<ServerRecipe>> 
     args: (port) => [`--local-port=${port}`, "--real-sdp"],
     ready: /^Press <ENTER> to quit/,
     client: { command: pjsipPerf, args: null },
+    caller: { command: layoutOf(false).media, before: [] },
   }),
   deno: async () => await sipcore("deno", "Deno", await findDeno(), ["run", "-A"]),
   bun: async () => await sipcore("bun", "Bun", await findBun(), ["run"]),
@@ -86,6 +99,7 @@ const recipes: Record<ServerName, (pjsipPerf: string) => Promise<ServerRecipe>> 
       args: (port) => [sipServer, String(port)],
       ready: /^ready \d+/,
       client: null,
+      caller: null,
     };
   },
 };
@@ -104,6 +118,7 @@ async function sipcore(
     args: (port) => [...before, sipcoreServer, String(port)],
     ready: /^ready \d+/,
     client: { command, args: (port, window) => [...before, sipcoreClient, String(port), String(window)] },
+    caller: { command, before: [...before, sipcoreCaller] },
   };
 }
 

@@ -62,6 +62,20 @@ export function parsePs(text: string): Usage {
   return { cpu: Math.round(time * 1_000_000), threads: new Map(), rss: (kib ?? 0) / 1024 };
 }
 
+/** The names of the threads that are alive, by their numbers as in `Usage.threads`. Empty elsewhere than on Linux. */
+export async function readThreadNames(pid: number): Promise<Map<string, string>> {
+  const names = new Map<string, string>();
+  if (process.platform !== "linux") return names;
+  for (const id of await readdir(`/proc/${pid}/task`)) {
+    try {
+      names.set(id, (await readFile(`/proc/${pid}/task/${id}/comm`, "utf8")).trim());
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  return names;
+}
+
 async function readThreads(folder: string): Promise<Map<string, number>> {
   const threads = new Map<string, number>();
   await Promise.all((await readdir(folder)).map(async (id) => {

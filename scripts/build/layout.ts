@@ -27,6 +27,7 @@ export interface Layout {
   readonly library: string;
   readonly debugLibrary: string;
   readonly perf: string;
+  readonly media: string;
   readonly stamp: string;
   readonly lock: string;
 }
@@ -47,6 +48,7 @@ export function layoutOf(asan: boolean): Layout {
     library: join(folder, `libsipcore.${suffix}`),
     debugLibrary: join(folder, `libsipcore.debug.${suffix}`),
     perf: join(folder, "bin", "pjsip-perf"),
+    media: join(folder, "bin", "media"),
     stamp: join(folder, "stamp.json"),
     lock: join(base, "lock"),
   };

@@ -26,6 +26,11 @@ export const SHIM_FLAGS: readonly string[] = [
 /** A file of the shim that stands in for one object of pjproject, where it must be replaced as a whole. */
 const REPLACES: Record<string, { readonly archive: string; readonly object: string }> = {
   "hash.c": { archive: "pj", object: "hash.o" },
+  "random.c": { archive: "pj", object: "rand.o" },
+  "ice_strans.c": { archive: "pjnath", object: "ice_strans.o" },
+  "turn_sock.c": { archive: "pjnath", object: "turn_sock.o" },
+  "ice_media.c": { archive: "pjmedia", object: "transport_ice.o" },
+  "srtp.c": { archive: "pjmedia", object: "transport_srtp.o" },
 };
 
 /**
@@ -183,6 +188,8 @@ async function linkCommand(
     "-Wl,-Bsymbolic",
     // The transport layer's calls of the parser come to ffi/shim/parse_guard.c.
     "-Wl,--wrap=pjsip_parse_rdata",
+    // And those of zeroed memory to ffi/shim/rx_buffer.c.
+    ...(asan ? [] : ["-Wl,--wrap=pj_pool_calloc"]),
     `-Wl,--exclude-libs,${[...libraries.map((path) => basename(path)), "libstdc++.a", "libgcc.a"].join(":")}`,
     ...objects,
     "-Wl,--whole-archive",

@@ -27,7 +27,7 @@ export const HELP = `Builds build/libsipcore.so: pjproject, its codecs and ffi/s
                     Kept by later builds until --with none or --clean.
                     Their licences (GPL-3, Apache-2.0) turn the whole library into GPL-3 or later.
   --asan            address sanitizer, every pool allocation a malloc: build/asan/libsipcore.so
-  --samples         also pjproject's own pjsip-perf, as build/bin/pjsip-perf
+  --samples         also what the bench measures against: build/bin/pjsip-perf and media
   --clean           forget everything built before; downloaded sources stay in the cache
   --help            this text
 

@@ -29,6 +29,8 @@ export interface Outcome {
 export class Report {
   readonly log: string;
   readonly #running: Set<ProcessPromise> = new Set();
+  /** When each step began that goes on now. */
+  readonly #steps: number[] = [];
   #stopped = false;
 
   constructor(log: string) {
@@ -50,9 +52,13 @@ export class Report {
     const seconds = (): string => `${((performance.now() - start) / 1000).toFixed(1).padStart(6)} s`;
     const dots = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏";
     let turn = 0;
+    this.#steps.push(start);
     const timer = process.stdout.isTTY
       ? setInterval(() => {
-        process.stdout.write(`\r${dots[turn++ % dots.length]} ${title.padEnd(44)}${seconds()}`);
+        // One line has room for one of several that go on at once.
+        if (this.#steps.at(-1) === start) {
+          process.stdout.write(`\r${dots[turn++ % dots.length]} ${title.padEnd(44)}${seconds()}`);
+        }
       }, 100)
       : undefined;
     let done = false;
@@ -62,6 +68,7 @@ export class Report {
       return result;
     } finally {
       clearInterval(timer);
+      this.#steps.splice(this.#steps.indexOf(start), 1);
       if (timer !== undefined) process.stdout.write("\r\x1b[K");
       console.log(`${done ? "  " : "! "}${title.padEnd(44)}${seconds()}`);
     }

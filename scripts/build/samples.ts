@@ -1,35 +1,52 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 
-import { mkdirSync, renameSync, rmSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import process from "node:process";
-import type { Layout } from "./layout.ts";
+import { type Layout, ROOT } from "./layout.ts";
 import { sharedLibraries, staticLibraries } from "./library.ts";
 import type { Extra } from "./options.ts";
 import { archiveOf, ARCHIVES } from "./pjproject.ts";
 import type { Report } from "./report.ts";
 
-/** Builds pjproject's own load generator from the same tree, settings and codecs, for the benchmark. */
-export async function buildPerf(
+/** The bench's own program, in C with pjmedia alone. */
+const MEDIA = join(ROOT, "scripts", "bench", "media.c");
+
+/** What a program is made of. */
+interface Making {
+  readonly tree: string;
+  readonly codecs: string;
+  readonly flags: readonly string[];
+  readonly extras: readonly Extra[];
+  readonly asan: boolean;
+}
+
+/** Whether the programs of the benchmark are built, from the source that lies there. */
+export function samplesAreThere({ perf, media }: Layout): boolean {
+  return existsSync(perf) && existsSync(media) && statSync(media).mtimeMs >= statSync(MEDIA).mtimeMs;
+}
+
+/** Builds what the benchmark measures against, from the same tree, settings and codecs: pjproject's load generator too. */
+export async function buildSamples(report: Report, layout: Layout, making: Making): Promise<void> {
+  const perf = join(making.tree, "pjsip-apps", "src", "samples", "pjsip-perf.c");
+  await buildProgram(report, perf, layout.perf, making);
+  await buildProgram(report, MEDIA, layout.media, making);
+}
+
+async function buildProgram(
   report: Report,
-  layout: Layout,
-  build: {
-    readonly tree: string;
-    readonly codecs: string;
-    readonly flags: readonly string[];
-    readonly extras: readonly Extra[];
-    readonly asan: boolean;
-  },
+  source: string,
+  program: string,
+  { tree, codecs, flags, extras, asan }: Making,
 ): Promise<void> {
-  const { tree, codecs, flags, extras, asan } = build;
-  const partial = `${layout.perf}.partial`;
-  mkdirSync(dirname(layout.perf), { recursive: true });
+  const name = basename(program);
+  const partial = `${program}.partial`;
+  mkdirSync(dirname(program), { recursive: true });
   const linux = process.platform === "linux";
-  await report.step("build pjsip-perf", async () => {
-    const source = join(tree, "pjsip-apps", "src", "samples", "pjsip-perf.c");
+  await report.step(`build ${name}`, async () => {
     const object = `${partial}.o`;
     const compile = ["cc", "-O2", "-g", ...flags, "-c", source, "-o", object];
-    await report.run({ what: "Compiling pjsip-perf", cwd: tree, args: compile });
+    await report.run({ what: `Compiling ${name}`, cwd: tree, args: compile });
     const args = [
       "c++",
       ...(asan ? ["-fsanitize=address"] : []),
@@ -45,8 +62,8 @@ export async function buildPerf(
       "-lpthread",
       ...(linux ? [] : ["-framework", "CoreFoundation", "-framework", "Security"]),
     ];
-    await report.run({ what: "Linking pjsip-perf", cwd: tree, args });
+    await report.run({ what: `Linking ${name}`, cwd: tree, args });
     rmSync(object);
-    renameSync(partial, layout.perf);
+    renameSync(partial, program);
   });
 }

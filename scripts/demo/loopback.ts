@@ -9,6 +9,7 @@ import type { Party } from "./child.ts";
 import { type Company, dismiss, engineOf, STARTING } from "./company.ts";
 import type { DemoOptions } from "./options.ts";
 import { within } from "./patience.ts";
+import { Picture } from "./picture.ts";
 import type { PartyOptions, Side } from "./protocol.ts";
 import { Stage } from "./stage.ts";
 import { callLines, type Reports, resultLine, verdictLines } from "./summary.ts";
@@ -32,7 +33,8 @@ export async function runLoopback(options: DemoOptions, company: Company): Promi
   const callee = filesOf("callee", company.folder);
   const seconds = await prepare(options, caller, callee);
   const parties = [company.startParty("caller"), company.startParty("callee")] as const;
-  const stage = new Stage({ screen, parties });
+  const picture = options.plot ? new Picture() : null;
+  const stage = new Stage({ screen, parties, onLevel: (side, level) => picture?.take(side, level) });
   let problem: string | null = null;
   try {
     parties[0].send({ type: "start", options: partyOptions("caller", options.codec, caller) });
@@ -62,6 +64,10 @@ export async function runLoopback(options: DemoOptions, company: Company): Promi
     await judge("caller", callee.play, caller.record),
   ];
   for (const line of verdictLines(verdicts, screen.paint, company.show)) screen.line(line);
+  const drawn = join(company.folder, "call.svg");
+  if (await picture?.save(drawn, reports.caller ?? reports.callee)) {
+    screen.line(`  ${screen.paint("bold", "Picture")}   ${company.show(drawn)}`);
+  }
   screen.line();
   if (problem !== null) screen.line(screen.paint("red", `  ${problem}`));
   screen.line(resultLine(verdicts, screen.paint));

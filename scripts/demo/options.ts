@@ -18,6 +18,8 @@ export interface DemoOptions {
   readonly folder: string | null;
   readonly username: string | null;
   readonly password: string | null;
+  /** Draws each call as an SVG file beside the recordings. */
+  readonly plot: boolean;
 }
 
 /** A command line that cannot be followed; the message says why. */
@@ -42,6 +44,8 @@ to the other and records what it hears; the exit status is 0 if both recordings 
   --folder DIR         where recordings go, default demo-recordings
   --user NAME, --password TEXT
                        credentials for the address
+  --plot               draws level, jitter and loss of the call over time, as an SVG file
+                       beside the recordings
   --help               this text
 
 Ctrl-C hangs up; a second one leaves at once.
@@ -74,6 +78,7 @@ export function parseOptions(args: readonly string[]): DemoOptions | null {
     folder: values.folder ?? null,
     username: values.user ?? null,
     password: values.password ?? null,
+    plot: values.plot === true,
   };
 }
 
@@ -87,6 +92,7 @@ interface Values {
   readonly folder?: string;
   readonly user?: string;
   readonly password?: string;
+  readonly plot?: boolean;
 }
 
 function split(args: readonly string[]): { values: Values; positionals: readonly string[] } {
@@ -106,6 +112,7 @@ function split(args: readonly string[]): { values: Values; positionals: readonly
         folder: text,
         user: text,
         password: text,
+        plot: flag,
       },
     });
   } catch (error) {

@@ -7,7 +7,8 @@ import type { Party } from "./child.ts";
 import { type Company, dismiss, engineOf, STARTING } from "./company.ts";
 import type { DemoOptions } from "./options.ts";
 import { within } from "./patience.ts";
-import type { Side } from "./protocol.ts";
+import { Picture } from "./picture.ts";
+import type { CallReport, Side } from "./protocol.ts";
 import { Stage } from "./stage.ts";
 import { callLines } from "./summary.ts";
 
@@ -18,7 +19,12 @@ const TALK = 10;
 /** Calls the address and gives the exit status: 0 if it was answered. */
 export async function runCall(uri: string, options: DemoOptions, company: Company): Promise<number> {
   const party = company.startParty("caller");
-  const stage = new Stage({ screen: company.screen, parties: [party] });
+  const picture = options.plot ? new Picture() : null;
+  const stage = new Stage({
+    screen: company.screen,
+    parties: [party],
+    onLevel: (side, level) => picture?.take(side, level),
+  });
   const failed = await perform(stage, party, company, async () => {
     party.send({
       type: "start",
@@ -42,7 +48,10 @@ export async function runCall(uri: string, options: DemoOptions, company: Compan
     party.send({ type: "call", uri, username, password });
   });
   const [report] = stage.reports("caller");
-  if (!failed || report !== undefined) finish("caller", stage, company);
+  if (!failed || report !== undefined) {
+    finish("caller", stage, company);
+    await draw(picture, report, company);
+  }
   return !failed && report !== undefined && report.setUp !== null ? 0 : 1;
 }
 
@@ -50,10 +59,16 @@ export async function runCall(uri: string, options: DemoOptions, company: Compan
 export async function runListen(port: number, options: DemoOptions, company: Company): Promise<number> {
   const { screen } = company;
   const party = company.startParty("callee");
+  const picture = options.plot ? new Picture() : null;
+  let drawn: Promise<void> = Promise.resolve();
   const stage = new Stage({
     screen,
     parties: [party],
-    onEnded: () => finish("callee", stage, company),
+    onLevel: (side, level) => picture?.take(side, level),
+    onEnded: (side, report) => {
+      finish(side, stage, company);
+      drawn = drawn.then(() => draw(picture, report, company));
+    },
   });
   const failed = await perform(stage, party, company, async () => {
     party.send({
@@ -78,6 +93,7 @@ export async function runListen(port: number, options: DemoOptions, company: Com
       callee: ["Callee", engineOf(ready), `port ${ready.port}`],
     });
   });
+  await drawn;
   if (!failed) screen.line(`  Calls answered: ${stage.reports("callee").length}`);
   return failed ? 1 : 0;
 }
@@ -113,6 +129,19 @@ async function perform(
   problem ??= stage.failure;
   if (problem !== null) screen.line(screen.paint("red", `  ${problem}`));
   return problem !== null;
+}
+
+/** The picture of a call, beside its recording. */
+async function draw(
+  picture: Picture | null,
+  report: CallReport | undefined,
+  { screen, show }: Company,
+): Promise<void> {
+  if (!report?.recording) return;
+  const path = report.recording.replace(/(-heard(-[0-9]+)?)?\.wav$/, "$2.svg");
+  if (await picture?.save(path, report)) {
+    screen.line(`  ${screen.paint("bold", "Picture".padEnd(18))}${show(path)}\n`);
+  }
 }
 
 /** The summary of the latest call. */

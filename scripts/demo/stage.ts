@@ -22,6 +22,8 @@ export interface StageOptions {
   readonly parties: readonly Party[];
   /** Called for each call that has ended, after its last line in the ladder. */
   readonly onEnded?: (side: Side, report: CallReport) => void;
+  /** Called for each level at once, before it is drawn. */
+  readonly onLevel?: (side: Side, level: EventOf<"level">) => void;
 }
 
 export class Stage {
@@ -29,6 +31,7 @@ export class Stage {
   readonly #parties: readonly Party[];
   readonly #merge: Merge;
   readonly #onEnded: (side: Side, report: CallReport) => void;
+  readonly #onLevel: (side: Side, level: EventOf<"level">) => void;
   readonly #history: Readonly<Record<Side, PartyEvent[]>> = { caller: [], callee: [] };
   readonly #gone: Set<Side> = new Set();
   readonly #waiting: Set<() => void> = new Set();
@@ -43,6 +46,7 @@ export class Stage {
     this.#screen = options.screen;
     this.#parties = options.parties;
     this.#onEnded = options.onEnded ?? (() => {});
+    this.#onLevel = options.onLevel ?? (() => {});
     this.#merge = new Merge(options.parties.map((party) => party.side));
     for (const party of options.parties) void this.#pump(party);
   }
@@ -111,6 +115,7 @@ export class Stage {
       if (event.type !== "trace" && event.type !== "level" && event.type !== "note") {
         this.#history[party.side].push(event);
       }
+      if (event.type === "level") this.#onLevel(party.side, event);
       this.#merge.push(party.side, event, performance.now());
       this.#wake();
     }

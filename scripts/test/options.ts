@@ -20,14 +20,14 @@ export class UsageError extends Error {
 
 export const usage: string = `Usage: npm test [-- OPTIONS]
 
-Checks format, lint rules and types, then runs the same test files under Deno and under Bun.
+Checks format, lint rules and types, then runs the same test files under Deno and under Bun, at once.
 
   --only PART     static (the checks), deno or bun instead of all three
   --filter WORD   only test files with this in their name, and no checks
   --asan          the tests against a library with the address sanitizer, which is built first
   --help          this text
 
-All output of all commands is in build/test.log.
+All output of all commands is in build/test.log, test-deno.log and test-bun.log.
 `;
 
 /**

@@ -10,6 +10,11 @@ import { eventsVariable, readEvents, type TestEvent } from "./events.ts";
 import { type Case, parseJunit } from "./junit.ts";
 import type { Failure, Outcome, Skip } from "./outcome.ts";
 
+/** Test files that look so closely at time, processors or memory that nothing else may run meanwhile. */
+export const alone: ReadonlySet<string> = new Set(
+  ["endurance", "hostile", "subscription_mass"].map((word) => `tests/${word}_test.ts`),
+);
+
 export interface Suite {
   readonly runtime: "deno" | "bun";
   /** The runtime's binary. */

@@ -49,8 +49,11 @@ export class Baresip implements AsyncDisposable {
     this.#child = new Child("baresip", "baresip", ["-4", "-f", folder]);
   }
 
-  /** Starts it; `speech` is what it says in every call. Resolves when it is ready for calls. */
-  static async start(speech: Sound): Promise<Baresip> {
+  /**
+   * Starts it; `speech` is what it says in every call, `mediaenc` its way to encrypt them ("srtp", "srtp-mand",
+   * "dtls_srtp"). Resolves when it is ready for calls.
+   */
+  static async start(speech: Sound, mediaenc: string | null = null): Promise<Baresip> {
     const folder = mkdtempSync(join(tmpdir(), "sipcore-baresip-"));
     const [port, controlPort] = [await freePort(), await freePort()];
     const file = (name: string) => readFileSync(new URL(`../peers/baresip.${name}`, import.meta.url), "utf8");
@@ -61,7 +64,8 @@ export class Baresip implements AsyncDisposable {
       MODULES: modules!,
     };
     writeFileSync(join(folder, "config"), file("config").replace(/@(\w+)@/g, (_, word) => words[word]!));
-    writeFileSync(join(folder, "accounts"), file("accounts"));
+    const accounts = file("accounts").trimEnd();
+    writeFileSync(join(folder, "accounts"), `${accounts}${mediaenc ? `;mediaenc=${mediaenc}` : ""}\n`);
     writeFileSync(join(folder, "contacts"), "");
     mkdirSync(join(folder, "heard"));
     await writeWav(join(folder, "speech.wav"), speech);

@@ -126,6 +126,8 @@ export class FakeParty implements Party {
     }
     for (const party of [this, peer]) {
       party.tell({ type: "talk", codec: "PCMU", sampleRate: 8000 });
+      party.tell({ type: "level", heard: 100, received: 10, lost: 0, jitter: 0.5 });
+      party.tell({ type: "level", heard: 200, received: 19, lost: 1, jitter: 2 });
       const heard = this.#faults.hearsItself === party.side ? party : party.#peer!;
       await copyFile(heard.#options!.play, party.#options!.record);
       if (neverPlays !== party.side) party.tell({ type: "played" });

@@ -28,8 +28,12 @@ export const waysToLeave: readonly WayToLeave[] = [
  *
  * @throws Error with its output when it ends in another: with another status, of a signal, too early or never.
  */
-export async function leave(way: WayToLeave, runtime: RuntimeName = ownName): Promise<void> {
-  const program = startProgram("leave", [way.name], { runtime });
+export async function leave(
+  way: WayToLeave,
+  runtime: RuntimeName = ownName,
+  env: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const program = startProgram("leave", [way.name], { runtime, env });
   if (typeof way.status === "string") {
     await program.line(/^talking$/, 20_000);
     program.signal(way.status);

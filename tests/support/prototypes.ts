@@ -18,6 +18,7 @@ const scalars: Readonly<Record<string, string>> = {
   sc_bytes: "bytes",
   sc_buffer: "buffer",
   sc_status: "status",
+  sc_memory: "memory",
 };
 
 function withoutComments(text: string): string {

@@ -5,8 +5,6 @@
  * behind.
  */
 import process from "node:process";
-import { delay } from "@std/async";
-import { openedLibrary } from "../../../ffi/library.ts";
 import {
   AudioMixer,
   FromHeader,
@@ -18,8 +16,7 @@ import {
 } from "../../../mod.ts";
 import { callPort, Calls } from "../calls.ts";
 import { startEngine, stopEngine } from "../engine_fixture.ts";
-import { residentBytes } from "../process_figures.ts";
-import { collectGarbage } from "../program.ts";
+import { memoryFigures } from "../memory_figures.ts";
 import { SelfCall } from "../self_call.ts";
 import { Sipp } from "../sipp.ts";
 
@@ -32,7 +29,6 @@ const engine = await startEngine(
   { tcpPort: null, rtpPortRange: [45000, 45999], incomingRequests: ["MESSAGE"] },
   timers,
 );
-const native = openedLibrary()!;
 
 async function placeCalls(count: number): Promise<void> {
   await using sipp = await Sipp.start({ scenario: "callee", count, timeout: 60 });
@@ -102,35 +98,8 @@ const kinds: Readonly<Record<string, (count: number) => Promise<void>>> = {
   requests: exchange,
 };
 
-/** Waits until no transaction is left: their memory comes back to the pools one by one. */
-async function quiet(): Promise<number> {
-  let poolBytes = native.sc_pool_bytes();
-  for (let ms = 0; ms < 64 * timers.t1 + 200; ms += 50) {
-    await delay(50);
-    if (native.sc_pool_bytes() === poolBytes) continue;
-    poolBytes = native.sc_pool_bytes();
-    ms = 0;
-  }
-  return poolBytes;
-}
-
-async function figures(): Promise<Record<string, number>> {
-  const poolBytes = await quiet();
-  for (let i = 0; i < 5; i++) {
-    collectGarbage();
-    await delay(20);
-  }
-  native.sc_trim();
-  return {
-    liveObjects: native.sc_live_objects(),
-    poolBytes,
-    heapBytes: process.memoryUsage().heapUsed,
-    residentBytes: residentBytes(),
-  };
-}
-
 for (const count of rounds) {
   await kinds[kind]!(Number(count));
-  console.log(JSON.stringify(await figures()));
+  console.log(JSON.stringify(await memoryFigures(timers)));
 }
 await stopEngine();
