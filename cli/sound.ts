@@ -87,12 +87,12 @@ export class Sound {
     return this.#audio!.getLocalMedia(offer === null, { direction: mirrored[offered] });
   }
 
-  /** Starts the stream and the recording; later ones change the direction. */
+  /** Starts the stream and the recording; later ones follow what has changed. */
   start(localSdp: BaseSDPSession, remoteSdp: BaseSDPSession): void {
     const { mixer, record } = this.#options;
     const audio = this.#audio!;
     if (audio.isStarted) {
-      if (audio.isActive) audio.updateDirection(localSdp.media[this.#index]?.direction ?? "inactive");
+      if (audio.isActive) audio.update(localSdp, remoteSdp, { sdpIndex: this.#index });
       return;
     }
     audio.start(localSdp, remoteSdp, { sdpIndex: this.#index });

@@ -70,7 +70,10 @@ export class AudioMixer {
   readonly sampleRate: number;
   /** How many slots the mixer has, slot 0 included. */
   readonly slotCount: number;
-  /** Not for programs: what ends with it. */
+  /**
+   * What ends with it.
+   * @internal
+   */
   readonly endings: Endings = new Endings();
   #serial: Serial<"audio_mixer"> | null;
   #ecTailLength = 0;
@@ -317,7 +320,10 @@ export class AudioMixer {
     return this.#serial;
   }
 
-  /** Not for programs: an object has taken a slot. */
+  /**
+   * An object has taken a slot.
+   * @internal
+   */
   enter(member?: MixerMember): void {
     this.#used++;
     if (member && member.slot !== null) this.#members.set(member.slot, new WeakRef(member));

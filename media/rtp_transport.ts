@@ -47,6 +47,7 @@ export interface RTPTransportNotifications extends SRTPNotifications {
   RTPTransportDidInitialize: Note<RTPTransport>;
   /** The STUN or TURN server gave no candidate: the state is "STUN_FAILED", and nothing is open. */
   RTPTransportDidFail: Note<RTPTransport, { reason: string }>;
+  /** ICE has come further. */
   RTPTransportICENegotiationStateDidChange: Note<RTPTransport, { prevState: ICEState; state: ICEState }>;
   /** A way to the peer was found, and is in use. */
   RTPTransportICENegotiationDidSucceed: Note<RTPTransport, ICEResult>;
