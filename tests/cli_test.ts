@@ -157,6 +157,26 @@ describe("sipcore call and listen", () => {
   );
 
   it(
+    "sipcore call and sipcore listen encrypt their sound, and refuse a peer that cannot",
+    patient,
+    async () => {
+      const [secure, plain] = await Promise.all([startListening(["--srtp"]), startListening()]);
+      const call = (port: number, ...options: string[]) =>
+        sipcore(["call", `sip:a@127.0.0.1:${port}`, "--seconds", "0.3", ...options]);
+      const [both, one, refused] = await Promise.all([
+        call(secure.port, "--srtp-only"),
+        call(plain.port, "--srtp"),
+        call(plain.port, "--srtp-only"),
+      ]);
+      const srtp = ({ told }: typeof both) => told.find(({ event }) => event === "talk")?.["srtp"];
+      assertEquals([both.status, srtp(both)], [0, true], both.output);
+      assertEquals([one.status, srtp(one)], [0, false], one.output);
+      assertEquals([refused.status, srtp(refused)], [1, undefined], refused.output);
+      await Promise.all([secure.child.stop(), plain.child.stop()]);
+    },
+  );
+
+  it(
     "sipcore call tells a refusal, an unreachable peer and Ctrl-C apart by its exit status",
     patient,
     async () => {
