@@ -18,12 +18,6 @@ export interface MixerSource {
   readonly slot: number | null;
 }
 
-/** An object that wants to know when its mixer closes. */
-interface MixerMember extends MixerSource {
-  /** Called before the mixer closes: the object ends. */
-  mixerClosing(): void;
-}
-
 /** What the constructor takes beside the devices. */
 export interface AudioMixerOptions {
   /** Hz, a multiple of 50, at most 65500. Default 16000. */
@@ -84,8 +78,6 @@ export class AudioMixer {
   #outputVolume = 100;
   #muted = false;
   #used = 0;
-  /** By slot. Held weakly: what a program forgets is collected, and told. */
-  #members: Map<number, WeakRef<MixerMember>> = new Map();
   /** "source>sink" */
   #connections: Map<string, readonly [number, number]> = new Map();
 
@@ -301,7 +293,8 @@ export class AudioMixer {
   /** Ends the mixer. What plays and records in it stops, calls fall silent. Quiet the second time. */
   close(): void {
     if (this.#serial === null) return;
-    for (const member of [...this.#members.values()]) member.deref()?.mixerClosing();
+    // What records is whole before the bridge goes.
+    this.endings.end();
     runningOrNull()?.sc_audio_mixer_close(this.#serial);
     this.engineStopped();
   }
@@ -324,15 +317,13 @@ export class AudioMixer {
    * An object has taken a slot.
    * @internal
    */
-  enter(member?: MixerMember): void {
+  enter(): void {
     this.#used++;
-    if (member && member.slot !== null) this.#members.set(member.slot, new WeakRef(member));
   }
 
   /** Not for programs: an object gives its slot back. */
   [leave](slot: number): void {
     this.#used--;
-    this.#members.delete(slot);
     let hadDevice = false;
     for (const [key, [from, to]] of this.#connections) {
       if (from !== slot && to !== slot) continue;
@@ -371,7 +362,6 @@ export class AudioMixer {
     this.#serial = null;
     this.endings.end();
     this.#connections.clear();
-    this.#members.clear();
   }
 }
 

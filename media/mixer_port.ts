@@ -65,7 +65,8 @@ export class MixerPort {
     this.#serial = serial;
     this.#slot = native.sc_mixer_port_slot(serial);
     track(serial, this);
-    this.mixer.enter(this);
+    this.mixer.enter();
+    this.mixer.endings.add(this);
   }
 
   /** Gives the slot back, and all of its connections. Quiet when it is not active. */
@@ -86,11 +87,6 @@ export class MixerPort {
   }
 
   /** @internal */
-  mixerClosing(): void {
-    this.stop();
-  }
-
-  /** @internal */
   engineStopping(): void {
     // Sound goes through it until the calls have ended.
   }
@@ -100,6 +96,7 @@ export class MixerPort {
     if (this.#serial === null) return;
     release(this.#serial, this);
     if (this.#slot !== null) leaveMixer(this.mixer, this.#slot);
+    this.mixer.endings.delete(this);
     this.#serial = null;
     this.#slot = null;
   }

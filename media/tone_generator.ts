@@ -114,7 +114,8 @@ export class ToneGenerator {
     this.#serial = serial;
     this.#slot = native.sc_tone_generator_slot(serial);
     track(serial, this);
-    this.mixer.enter(this);
+    this.mixer.enter();
+    this.mixer.endings.add(this);
     if (this.#volume !== 100) this.volume = this.#volume;
   }
 
@@ -174,6 +175,7 @@ export class ToneGenerator {
     this.#played = this.#asked;
     release(this.#serial!, this);
     if (this.#slot !== null) leaveMixer(this.mixer, this.#slot);
+    this.mixer.endings.delete(this);
     this.#serial = null;
     this.#slot = null;
     return wasBusy;
@@ -199,11 +201,6 @@ export class ToneGenerator {
     if (reader.u32() !== this.#asked) return;
     this.#played = this.#asked;
     this.#tell("end", time);
-  }
-
-  /** @internal */
-  mixerClosing(): void {
-    this.stop();
   }
 
   /** @internal */

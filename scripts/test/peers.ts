@@ -16,7 +16,6 @@ const peers: Readonly<Record<string, readonly string[]>> = {
   kamailio: ["kamailio", "kamailio-tls-modules", "kamailio-presence-modules", "kamailio-sqlite-modules"],
   sqlite3: ["sqlite3"],
   turnserver: ["coturn"],
-  ip: ["iproute2"],
   iptables: ["iptables"],
   sysctl: ["procps"],
   // The library's own package has another name in each release.
