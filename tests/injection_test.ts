@@ -185,7 +185,6 @@ const withoutText: Readonly<Record<string, string>> = {
   HeaderMap: "only received",
   NotificationCenter: "names of notifications stay in the program",
   NotificationStream: "made by the center",
-  Subscriber: "what Subscription and Referral extend",
   SIPCoreError: "says what it is told",
   SIPCoreInvalidStateError: "says what it is told",
   PJSIPError: "says what it is told",
