@@ -3,6 +3,8 @@
 #ifndef SC_INVITATION_INTERNAL_H
 #define SC_INVITATION_INTERNAL_H
 
+#include <sys/queue.h>
+
 #include "internal.h"
 #include "invitation.h"
 
@@ -20,7 +22,7 @@ typedef struct {
     enum sc_refresher refresher;
 } sc_session_timer;
 
-typedef struct {
+typedef struct sc_call {
     sc_object object;
     pjsip_inv_session *inv;
     sc_listener *listener; /* the socket that the peer knows */
@@ -47,6 +49,9 @@ typedef struct {
     pj_status_t negotiation;         /* what came of the last one */
     /* The description that the program gave last, and the one before it, while the last is not agreed on. */
     char *sdp, *new_sdp;
+    /* When its INVITE gets a 100, and its place among those that wait for that. */
+    pj_time_val trying_due;
+    TAILQ_ENTRY(sc_call) trying;
 } sc_call;
 
 /* ---- invitation.c ---------------------------------------------------------------------------------------------- */
@@ -67,6 +72,13 @@ void sc_call_set_answered(sc_call *self);
 enum sc_origin sc_call_record_event(sc_record *record, const pjsip_event *event);
 /* Says by which method it ends; quiet the second time. */
 void sc_call_tell_ending(sc_call *self, const char *method);
+
+/* ---- invitation_trying.c --------------------------------------------------------------------------------------- */
+
+/* Its INVITE gets a 100, unless another answer is there soon. Once a call. */
+void sc_call_wait_for_answer(sc_call *self);
+/* Sends it now, unless something was sent. Under the dialog's lock. */
+void sc_call_say_trying(sc_call *self);
 
 /* ---- invitation_sdp.c ------------------------------------------------------------------------------------------ */
 
