@@ -4,9 +4,10 @@ import type { Serial } from "../ffi/types.ts";
 import type { Reader } from "../ffi/wire.ts";
 import { type Body, encodeBody } from "./body.ts";
 import { checkInteger, checkOptionalText } from "./check_argument.ts";
-import { endSender } from "./dispatch.ts";
+import { endSender, post } from "./dispatch.ts";
 import { SIPCoreError, SIPCoreInvalidStateError } from "./errors.ts";
 import { checkExtraHeaders } from "./extra_headers.ts";
+import { emptyHeaderMap } from "./header_map.ts";
 import { type BaseHeader, FrozenContactHeader } from "./headers.ts";
 import {
   checkContact,
@@ -28,7 +29,6 @@ import {
   step,
 } from "./invitation_cause.ts";
 import { InvitationAttributes, type InvitationParts, partsOf } from "./invitation_attributes.ts";
-import { postAgreement, postChange, postDisagreement } from "./invitation_change.ts";
 import { InvitationDialog, nothing } from "./invitation_dialog.ts";
 import { endingOf } from "./invitation_ending.ts";
 import {
@@ -692,11 +692,23 @@ export class Invitation extends InvitationAttributes {
     if (this.#ending || this.#state === "disconnected") return;
     const agreed = status === 0 ? this.#offers.agree(reader.bytes(), reader.bytes()) : null;
     if (agreed) {
-      postAgreement(this, agreed.local, agreed.remote, time);
+      const { local, remote } = agreed;
+      post("SIPInvitationGotSDPUpdate", this, {
+        succeeded: true,
+        get localSdp() {
+          return local();
+        },
+        remoteSdp: remote,
+        error: null,
+      }, { timestamp: time });
     } else {
       if (this.direction === "outgoing" && this.#ack !== "owed") this.#offers.proposedLocal = nothing;
-      const error = status === 0 ? "The peer's session description cannot be read" : statusText(status);
-      postDisagreement(this, error, time);
+      post("SIPInvitationGotSDPUpdate", this, {
+        succeeded: false,
+        localSdp: null,
+        remoteSdp: null,
+        error: status === 0 ? "The peer's session description cannot be read" : statusText(status),
+      }, { timestamp: time });
     }
     if (this.#acceptance) this.#accepted(time);
     if (this.#ack !== "sent") return;
@@ -718,9 +730,32 @@ export class Invitation extends InvitationAttributes {
     if (state === prevState && subState === prevSubState && state !== "early") return;
     this.#state = state;
     this.#subState = subState;
+    const { originator, message, disconnectReason } = cause;
     const isRequest = state === "incoming" || this.#waitingProposal;
-    const unheard = isRequest ? () => this.#nobodyListens() : null;
-    postChange(this, { prevState, prevSubState, state, subState }, cause, time, unheard);
+    post("SIPInvitationChangedState", this, {
+      prevState,
+      prevSubState,
+      state,
+      subState,
+      originator,
+      get method() {
+        return cause.method ?? message?.method ?? null;
+      },
+      get requestUri() {
+        return message?.requestUri ?? null;
+      },
+      get code() {
+        return cause.code ?? message?.code ?? null;
+      },
+      get reason() {
+        return cause.reason ?? message?.reason ?? null;
+      },
+      headers: message?.headers ?? emptyHeaderMap,
+      get body() {
+        return message?.body ?? null;
+      },
+      disconnectReason,
+    }, { timestamp: time, ...(isRequest ? { unheard: () => this.#nobodyListens() } : {}) });
   }
 
   #nobodyListens(): void {
