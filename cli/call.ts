@@ -2,7 +2,7 @@
 /** One call with sound, from the first state of its invitation to the last. */
 import type { Invitation, InvitationStateChange } from "../mod.ts";
 import type { CallEvent, CallReport } from "./call_report.ts";
-import { audioIndex, describeSession } from "./session.ts";
+import { audioIndex, describeAgain, describeSession } from "./session.ts";
 import { Sound, type SoundOptions } from "./sound.ts";
 
 export interface CallOptions extends SoundOptions {
@@ -87,7 +87,8 @@ export class Call {
         this.#ringing ??= timestamp;
         break;
       case "connected":
-        this.#talk(timestamp);
+        if (change.prevState !== "connected") this.#talk(timestamp);
+        else if (change.subState === "received_proposal") this.#answerAgain();
         break;
       case "disconnecting":
         this.#ending = change;
@@ -99,11 +100,23 @@ export class Call {
     }
   }
 
-  #agreed(...[local, remote]: Parameters<Sound["start"]>): void {
+  /** The other side wants something else: to hold, or another codec. */
+  #answerAgain(): void {
+    const { activeLocal, proposedRemote: offer } = this.#invitation.sdp;
+    if (!activeLocal || !offer || !this.#sound.audio?.isActive) return this.#invitation.sendResponse(488);
+    const { address } = this.#options;
+    const { index } = this.#sound;
+    const audio = this.#sound.answer(offer);
+    this.#invitation.sendResponse(200, { sdp: describeAgain(activeLocal, { address, audio, offer, index }) });
+  }
+
+  #agreed(...[local, remote]: Parameters<Sound["follow"]>): void {
     const { report } = this.#options;
-    this.#sound.start(local, remote);
+    const isFirst = this.#sound.audio?.isStarted === false;
+    this.#sound.follow(local, remote);
     const { codec, sampleRate } = this.#sound.audio!;
     report({ type: "talk", codec: codec ?? "?", sampleRate: sampleRate ?? 0 });
+    if (!isFirst) return;
     this.#timers.push(setInterval(() => {
       const level = this.#sound.level;
       if (level !== null) report({ type: "level", ...level });

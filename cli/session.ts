@@ -18,6 +18,14 @@ export interface SessionOptions {
   readonly index: number;
 }
 
+/** The next version of a description of ours, with this stream for an offer that came later. */
+export function describeAgain(last: BaseSDPSession, options: SessionOptions): SDPSession {
+  const session = SDPSession.from(last);
+  session.version++;
+  session.media = describeSession(options).media;
+  return session;
+}
+
 /** The description that offers the audio stream, or answers with it. */
 export function describeSession(options: SessionOptions): SDPSession {
   const { address, audio, offer, index } = options;

@@ -73,10 +73,24 @@ export class Sound {
     return this.#audio.getLocalMedia(offer === null);
   }
 
-  /** Starts the stream and the recording. */
-  start(localSdp: BaseSDPSession, remoteSdp: BaseSDPSession): void {
+  /** The stream that answers a later offer. */
+  answer(offer: BaseSDPSession): SDPMediaStream {
+    return this.#audio!.getLocalMedia(false, { remoteSdp: offer });
+  }
+
+  /** Which stream of the descriptions it is. */
+  get index(): number {
+    return this.#index;
+  }
+
+  /** Starts the stream and the recording; goes along with what is negotiated later. */
+  follow(localSdp: BaseSDPSession, remoteSdp: BaseSDPSession): void {
     const { mixer, record } = this.#options;
     const audio = this.#audio!;
+    if (audio.isStarted) {
+      if (audio.isActive) audio.update(localSdp, remoteSdp);
+      return;
+    }
     audio.start(localSdp, remoteSdp, { sdpIndex: this.#index });
     if (record === null) return;
     this.#recorder = new RecordingWaveFile(mixer, record);
