@@ -2,7 +2,7 @@
 /** One call with sound, from the first state of its invitation to the last. */
 import type { Invitation, InvitationStateChange } from "../mod.ts";
 import type { CallEvent, CallReport } from "./call_report.ts";
-import { audioIndex, describeAgain, describeSession } from "./session.ts";
+import { audioIndex, describeSession } from "./session.ts";
 import { Sound, type SoundOptions } from "./sound.ts";
 
 export interface CallOptions extends SoundOptions {
@@ -57,6 +57,18 @@ export class Call {
     invitation.sendResponse(200, { sdp: describeSession({ address, audio, offer, index }) });
   }
 
+  /** Holds and the like are followed; a change that leaves no sound is refused. */
+  #answerChange(): void {
+    const invitation = this.#invitation;
+    const offer = invitation.sdp.proposedRemote;
+    const index = offer === null ? 0 : audioIndex(offer);
+    if (index === null) return invitation.sendResponse(488);
+    const { address } = this.#options;
+    const audio = this.#sound.change(offer);
+    const before = invitation.sdp.activeLocal;
+    invitation.sendResponse(200, { sdp: describeSession({ address, audio, offer, index, before }) });
+  }
+
   /** Ends the call, whatever it is doing. */
   hangUp(): void {
     const { state } = this.#invitation;
@@ -87,8 +99,8 @@ export class Call {
         this.#ringing ??= timestamp;
         break;
       case "connected":
-        if (change.prevState !== "connected") this.#talk(timestamp);
-        else if (change.subState === "received_proposal") this.#answerAgain();
+        if (this.#connected === null) this.#talk(timestamp);
+        else if (change.subState?.startsWith("received_proposal")) this.#answerChange();
         break;
       case "disconnecting":
         this.#ending = change;
@@ -100,20 +112,10 @@ export class Call {
     }
   }
 
-  /** The other side wants something else: to hold, or another codec. */
-  #answerAgain(): void {
-    const { activeLocal, proposedRemote: offer } = this.#invitation.sdp;
-    if (!activeLocal || !offer || !this.#sound.audio?.isActive) return this.#invitation.sendResponse(488);
-    const { address } = this.#options;
-    const { index } = this.#sound;
-    const audio = this.#sound.answer(offer);
-    this.#invitation.sendResponse(200, { sdp: describeAgain(activeLocal, { address, audio, offer, index }) });
-  }
-
-  #agreed(...[local, remote]: Parameters<Sound["follow"]>): void {
+  #agreed(...[local, remote]: Parameters<Sound["start"]>): void {
     const { report } = this.#options;
-    const isFirst = this.#sound.audio?.isStarted === false;
-    this.#sound.follow(local, remote);
+    const isFirst = !this.#sound.audio!.isStarted;
+    this.#sound.start(local, remote);
     const { codec, sampleRate } = this.#sound.audio!;
     report({ type: "talk", codec: codec ?? "?", sampleRate: sampleRate ?? 0 });
     if (!isFirst) return;

@@ -16,20 +16,17 @@ export interface SessionOptions {
   readonly offer: BaseSDPSession | null;
   /** Which stream of the offer `audio` answers. The others are refused. */
   readonly index: number;
-}
-
-/** The next version of a description of ours, with this stream for an offer that came later. */
-export function describeAgain(last: BaseSDPSession, options: SessionOptions): SDPSession {
-  const session = SDPSession.from(last);
-  session.version++;
-  session.media = describeSession(options).media;
-  return session;
+  /** What was agreed on before, which this changes; left out: nothing. */
+  readonly before?: BaseSDPSession | null;
 }
 
 /** The description that offers the audio stream, or answers with it. */
 export function describeSession(options: SessionOptions): SDPSession {
-  const { address, audio, offer, index } = options;
-  const session = new SDPSession(address);
+  const { address, audio, offer, index, before = null } = options;
+  const session = new SDPSession(
+    address,
+    before === null ? {} : { id: before.id, version: before.version + 1 },
+  );
   session.media = offer === null
     ? [audio]
     : offer.media.map((media, at) =>

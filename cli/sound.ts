@@ -73,18 +73,13 @@ export class Sound {
     return this.#audio.getLocalMedia(offer === null);
   }
 
-  /** The stream that answers a later offer. */
-  answer(offer: BaseSDPSession): SDPMediaStream {
-    return this.#audio!.getLocalMedia(false, { remoteSdp: offer });
+  /** The stream that answers a change of the call; or offers, where none was offered. */
+  change(offer: BaseSDPSession | null): SDPMediaStream {
+    return this.#audio!.getLocalMedia(offer === null, { remoteSdp: offer });
   }
 
-  /** Which stream of the descriptions it is. */
-  get index(): number {
-    return this.#index;
-  }
-
-  /** Starts the stream and the recording; goes along with what is negotiated later. */
-  follow(localSdp: BaseSDPSession, remoteSdp: BaseSDPSession): void {
+  /** Starts the stream and the recording; later ones change codec, address and direction. */
+  start(localSdp: BaseSDPSession, remoteSdp: BaseSDPSession): void {
     const { mixer, record } = this.#options;
     const audio = this.#audio!;
     if (audio.isStarted) {

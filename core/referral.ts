@@ -83,7 +83,7 @@ const ownHeaders = ["refer-to", "r", "refer-sub", "event", "o", "expires"];
  *   routeHeader: RouteHeader.to({ address: "127.0.0.1" }),
  * });
  * const notes = referral.notifications();
- * referral.sendRefer({ timeout: 5 });
+ * referral.sendRefer({ timeout: 1 });
  * for await (const { name, data } of notes) {
  *   if (name === "SIPReferralDidFail") console.log(`bob could not: ${data.code} ${data.reason}`);
  * }

@@ -152,10 +152,11 @@ export class Request {
   #unlisten: () => void = () => {};
 
   /**
+   * With what it will be sent; the arguments are copied and checked.
+   *
    * @throws TypeError and RangeError for bad arguments; SIPCoreInvalidStateError when a Contact has to be made and the
    * engine does not run.
    */
-  /** With what it will be sent; the arguments are copied and checked. */
   constructor(options: RequestOptions) {
     this.method = checkToken(options.method, "method");
     if (forbiddenMethods.has(this.method)) throw new RangeError(`method must not be ${this.method}`);

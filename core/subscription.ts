@@ -73,7 +73,7 @@ const ownHeaders = ["event", "o", "expires"];
  *   event: "presence",
  * });
  * const notes = subscription.notifications();
- * subscription.subscribe({ timeout: 5 });
+ * subscription.subscribe({ timeout: 1 });
  * for await (const { name, data } of notes) {
  *   if (name === "SIPSubscriptionGotNotify") console.log(data.body);
  * }

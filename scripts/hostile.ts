@@ -30,6 +30,7 @@ const usage = `npm run hostile -- [options]
 
 const transports = ["udp", "tcp", "tls", "calls", "rtp"] as const;
 type Transport = (typeof transports)[number];
+type SIPTransport = Exclude<Transport, "rtp">;
 
 /** The attack goes on in so many rounds; after each the memory is looked at when all is quiet. */
 const rounds = 4;
@@ -122,7 +123,7 @@ async function tryCorpora(target: Target, seed: number, limits: Limits): Promise
 
 async function tryChanged(
   target: Target,
-  transport: Transport,
+  transport: SIPTransport,
   counts: { readonly count: number; readonly seed: number },
   limits: Limits,
 ): Promise<boolean> {
@@ -194,7 +195,7 @@ async function attack(
 ): Promise<boolean> {
   say(`${runtime}${options.asan ? " with the address sanitizer" : ""}`);
   const isMediaGood = !options.chosen.includes("rtp") || await tryMedia(runtime, options);
-  const messages = options.chosen.filter((transport) => transport !== "rtp");
+  const messages = options.chosen.filter((transport): transport is SIPTransport => transport !== "rtp");
   if (messages.length === 0) return isMediaGood;
   using certificates = options.chosen.includes("tls") ? new Certificates() : null;
   const limits = { mostMs: options.asan ? mostMsSanitized : mostMs, isMeasured: !options.asan };

@@ -58,10 +58,10 @@ const soaks: Readonly<Record<string, readonly Soak[]>> = {
     title: `calls held, ${kind}`,
     run: (place, { held }) => soakHeld(place, kind, held),
   })),
-  calls: callKinds.map((kind) => ({
+  ...Object.fromEntries(callKinds.map((kind) => [kind, [{
     title: kind === "requests" ? kind : `calls, ${kind}`,
-    run: (place, { minutes }) => soakCalls(place, kind, minutes),
-  })),
+    run: (place: Place, { minutes }: Counts) => soakCalls(place, kind, minutes),
+  }]])),
 };
 
 function count(name: string, value: string): number {

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /** ICE that ends in the middle of things, and ICE with peers that mean no good. */
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import process from "node:process";
 import { after, before, describe, it } from "node:test";
 import { assert, assertEquals, assertInstanceOf, assertLess, assertMatch, assertThrows } from "@std/assert";
-import { deadline, delay } from "@std/async";
+import { delay } from "@std/async";
 import {
   AudioMixer,
   Engine,
-  NotificationCenter,
   PJSIPError,
   RTPTransport,
   type RTPTransportOptions,
@@ -20,7 +21,7 @@ import { Dice } from "./support/dice.ts";
 import { startEngine, stopEngine } from "./support/engine_fixture.ts";
 import { ICEPair, ICESide } from "./support/ice_pair.ts";
 import { networkSockets, skipWithoutProc } from "./support/process_figures.ts";
-import { RtpSender } from "./support/rtp_sender.ts";
+import { printStun, stunAttributes, stunTypes } from "./support/stun.ts";
 import { StunServer } from "./support/stun_server.ts";
 
 const rtpPortRange = [42200, 42499] as const;
@@ -150,9 +151,42 @@ describe("ICE at its end", () => {
     assertEquals(networkSockets().length, before);
   });
 
+  it("ICE survives a TURN server that goes on after it has refused", async () => {
+    const refusal = (id: Uint8Array) =>
+      printStun({
+        type: stunTypes.allocateError,
+        id,
+        attributes: [[stunAttributes.errorCode, Uint8Array.of(0, 0, 5, 8)]],
+      });
+    // All in one, so that it is read in one.
+    const server = createServer((socket) =>
+      socket.on("data", (data: Uint8Array) => {
+        const one = refusal(data.subarray(4, 20));
+        socket.write(Uint8Array.from([...one, ...one, 0x40, 0, 0, 4, 1, 2, 3, 4, ...one]));
+      }).on("error", () => {})
+    );
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    try {
+      const { port } = server.address() as AddressInfo;
+      for (let round = 0; round < 10; round++) {
+        using side = new ICESide({
+          useIce: true,
+          iceTurn: { address: "127.0.0.1", port, transport: "tcp", username: "a", password: "b" },
+        });
+        const { name, data } = await side.init();
+        assertEquals(name, "RTPTransportDidFail");
+        assertMatch((data as { reason: string }).reason, /TURN server/);
+      }
+    } finally {
+      server.close();
+    }
+  });
+
   it("RTPTransport with ICE uses the port range up, names it, and recovers", async () => {
     const engine = new Engine();
-    engine.rtpPortRange = [42500, 42509];
+    // Below the ports that systems deal out by themselves.
+    engine.rtpPortRange = [27400, 27409];
     try {
       for (const round of [1, 2, 3]) {
         const open: ICESide[] = [];
@@ -162,9 +196,9 @@ describe("ICE at its end", () => {
           assertEquals((await side.init()).name, "RTPTransportDidInitialize");
         }
         const ports = open.map(({ transport }) => transport.localRtpPort!);
-        assertEquals(ports.toSorted(), [42500, 42502, 42504, 42506, 42508], `round ${round}`);
+        assertEquals(ports.toSorted(), [27400, 27402, 27404, 27406, 27408], `round ${round}`);
         using refused = new RTPTransport(host);
-        const error = assertThrows(() => refused.setInit(), PJSIPError, "42500 to 42509");
+        const error = assertThrows(() => refused.setInit(), PJSIPError, "27400 to 27409");
         assertEquals([error.code, refused.state], ["PJSIP", "NULL"]);
         for (const side of open) side[Symbol.dispose]();
         refused.setInit();

@@ -97,7 +97,8 @@ describe("ICE between processes", () => {
       caller.ask<Outcome>("negotiated"),
       callee.ask<Outcome>("negotiated"),
     ]);
-    await Promise.all([caller.ask("hear"), callee.ask("hear")]);
+    await Promise.all([caller.ask("play"), callee.ask("play")]);
+    await Promise.all([caller.ask("heard"), callee.ask("heard")]);
     const heardBy = async (party: Party, voice: Voice) =>
       correlate(sounds.get(voice)!, await readWav(party.records)).median;
     return { outcomes, likeness: [await heardBy(caller, "callee"), await heardBy(callee, "caller")] };

@@ -295,7 +295,16 @@ describe("Injection", () => {
       inputDevice: (text) => new api.AudioMixer(text, null),
       outputDevice: (text) => new api.AudioMixer(null, text),
     }),
-    RTPTransport: () => ({ localRtpAddress: (localRtpAddress) => new api.RTPTransport({ localRtpAddress }) }),
+    RTPTransport: () => {
+      const turn = (more: object) => new api.RTPTransport({ iceTurn: { address: "127.0.0.1", ...more } });
+      return {
+        localRtpAddress: (localRtpAddress) => new api.RTPTransport({ localRtpAddress }),
+        iceStunAddress: (iceStunAddress) => new api.RTPTransport({ iceStunAddress }),
+        "iceTurn.address": (address) => turn({ address }),
+        "iceTurn.username": (username) => turn({ username }),
+        "iceTurn.password": (password) => turn({ password }),
+      };
+    },
   };
   for (const [name, takersOf] of Object.entries(others)) {
     it(`${name} takes no text that breaks lines`, async () => {

@@ -387,6 +387,24 @@ describe("Invitation, incoming", () => {
     assertEquals(peer.received.map(({ code }) => code), [100, 488]);
   });
 
+  it("Invitation.sendResponse() throws when nothing but telephone-event is common", async () => {
+    await using peer = await Peer.open();
+    const withKeys = (text: string) =>
+      text.replace(/RTP\/AVP (\d)/, "RTP/AVP $1 101").replace(
+        "a=sendrecv",
+        "a=rtpmap:101 telephone-event/8000\r\na=sendrecv",
+      );
+    const { story, invitation } = await callFromPeer(engine, peer, { body: withKeys(unusable) });
+    const answer = FrozenSDPSession.parse(withKeys(sdp));
+    assertThrows(() => invitation.sendResponse(200, { sdp: answer }), PJSIPError, "answer");
+    invitation.sendResponse(200, { sdp: FrozenSDPSession.parse(withKeys(unusable)) });
+    peer.ack(await peer.next({ code: 200 }));
+    await story.until("connected");
+    assertEquals([...invitation.sdp.activeLocal!.media[0]!.formats], ["8", "101"]);
+    peer.request("BYE", peer.dialog(peer.received.find(({ code }) => code === 200)!));
+    await story.end();
+  });
+
   it("Invitation.sendResponse() gives early media with a 183, and a 200 without more", async () => {
     await using peer = await Peer.open();
     const { story, invitation } = await callFromPeer(engine, peer);

@@ -61,6 +61,10 @@ const hungUp = [
   }),
 ];
 
+const keys = "a=rtpmap:101 telephone-event/8000\r\n";
+const withKeys = sdp.replace("RTP/AVP 0", "RTP/AVP 0 101").replace("a=sendrecv", `${keys}a=sendrecv`);
+const keysFirst = withKeys.replace("0 101", "101 0");
+
 describe("Invitation, outgoing", () => {
   before(() => startEngine());
   after(stopEngine);
@@ -364,12 +368,18 @@ describe("Invitation, outgoing", () => {
   });
 
   it("Invitation hangs up when the answer holds no usable media", async () => {
+    const pcma = sdp.replace("RTP/AVP 0", "RTP/AVP 8").replace("0 PCMU", "8 PCMA");
+    // With what is no codec nobody can be heard.
+    const keysOnly = sdp.replace("RTP/AVP 0", "RTP/AVP 101").replace("0 PCMU", "101 telephone-event");
+    await assertHangsUp(sdp, pcma);
+    await assertHangsUp(withKeys, keysOnly);
+    await assertHangsUp(keysFirst, keysOnly);
+  });
+
+  async function assertHangsUp(offer: string, answer: string): Promise<void> {
     await using peer = await Peer.open();
-    const { story, invite } = await callPeer(peer);
-    peer.respond(invite, 200, {
-      reason: "OK",
-      body: sdp.replace("RTP/AVP 0", "RTP/AVP 8").replace("0 PCMU", "8 PCMA"),
-    });
+    const { story, invite } = await callPeer(peer, { sdp: FrozenSDPSession.parse(offer) });
+    peer.respond(invite, 200, { reason: "OK", body: answer });
     await peer.next({ method: "ACK" });
     peer.respond(await peer.next({ method: "BYE" }), 200, { reason: "OK" });
     await story.end();
@@ -384,6 +394,23 @@ describe("Invitation, outgoing", () => {
       "disconnecting -> disconnected",
     ]);
     assert(story.told.indexOf(update) === 2);
+  }
+
+  it("Invitation agrees on a codec and telephone-event, wherever either stands", async () => {
+    for (
+      const [offer, answer] of [[withKeys, keysFirst], [keysFirst, withKeys], [withKeys, withKeys]] as const
+    ) {
+      await using peer = await Peer.open();
+      const { story, invitation, invite } = await callPeer(peer, { sdp: FrozenSDPSession.parse(offer) });
+      peer.respond(invite, 200, { body: answer });
+      await peer.next({ method: "ACK" });
+      const { data } = await story.untilUpdate();
+      assertEquals([...data.localSdp!.media[0]!.formats].sort(), ["0", "101"]);
+      await story.until("connected");
+      invitation.end();
+      peer.respond(await peer.next({ method: "BYE" }), 200);
+      await story.end();
+    }
   });
 
   it("Invitation finds the answer among the parts of a body", async () => {

@@ -2,27 +2,14 @@
 /** Every method of Invitation in every state: what is forbidden throws, what is allowed does what it says. */
 import { after, before, describe, it } from "node:test";
 import { assertEquals, assertStrictEquals } from "@std/assert";
-import { type Engine, Invitation, SIPCoreInvalidStateError, SIPURI } from "../mod.ts";
+import { type Engine, type Invitation, SIPCoreInvalidStateError, SIPURI } from "../mod.ts";
 import { silentSdp } from "./support/calls.ts";
 import { startEngine, stopEngine } from "./support/engine_fixture.ts";
 import { Peer } from "./support/peer.ts";
-import {
-  callFromPeer,
-  callPeer,
-  connectedCallFromPeer,
-  connectedCallToPeer,
-  inviteOptions,
-} from "./support/peer_calls.ts";
-import type { Story } from "./support/story.ts";
+import { connectedCallToPeer, inviteOptions } from "./support/peer_calls.ts";
+import { type Place, type PlacedCall, places } from "./support/placed_calls.ts";
 
-const sdp = silentSdp.toString();
 const carol = new SIPURI({ user: "carol", host: "192.0.2.9" });
-
-/** A call in some state. */
-interface Placed {
-  readonly invitation: Invitation;
-  readonly story: Story | null;
-}
 
 describe("Invitation, every method in every state", () => {
   let engine: Engine;
@@ -47,122 +34,43 @@ describe("Invitation, every method in every state", () => {
   } satisfies Record<string, (call: Invitation, peer: Peer) => void>;
   type Method = keyof typeof methods;
 
-  /** How a call comes there, and what may be done with it; whatever is not named is forbidden. */
-  const rows: Record<
-    string,
-    { readonly place: (peer: Peer) => Promise<Placed>; readonly allowed: readonly Method[] }
-  > = {
-    "null": {
-      place: () => Promise.resolve({ invitation: new Invitation(), story: null }),
-      allowed: ["sendInvite", "end"],
-    },
-    "incoming": {
-      place: (peer) => callFromPeer(engine, peer),
-      allowed: ["ring", "accept", "refuse", "end"],
-    },
-    "early, incoming": {
-      place: async (peer) => {
-        const call = await callFromPeer(engine, peer);
-        call.invitation.sendResponse(180);
-        await call.story.until("early");
-        return call;
-      },
-      allowed: ["ring", "accept", "refuse", "sendMessage", "sendInfo", "end"],
-    },
-    "connecting, incoming": {
-      place: async (peer) => {
-        const call = await callFromPeer(engine, peer);
-        call.invitation.sendResponse(200, { sdp: silentSdp });
-        await call.story.until("connecting");
-        return call;
-      },
-      allowed: ["sendMessage", "sendInfo", "end"],
-    },
-    "outgoing": {
-      place: (peer) => callPeer(peer),
-      allowed: ["end"],
-    },
-    "early, outgoing": {
-      place: async (peer) => {
-        const call = await callPeer(peer);
-        peer.respond(call.invite, 180);
-        await call.story.until("early");
-        return call;
-      },
-      allowed: ["sendMessage", "sendInfo", "end"],
-    },
-    "connecting, the peer's offer": {
-      place: async (peer) => {
-        const call = await callPeer(peer, { sdp: null });
-        peer.respond(call.invite, 200, { body: sdp });
-        await call.story.until("connecting");
-        return call;
-      },
-      allowed: ["sendAck", "sendMessage", "sendInfo", "end"],
-    },
-    "connected/normal": {
-      place: (peer) => connectedCallToPeer(peer),
-      allowed: ["sendReinvite", "sendMessage", "sendInfo", "transfer", "end"],
-    },
-    "connected/sent_proposal": {
-      place: async (peer) => {
-        const call = await connectedCallToPeer(peer);
-        call.invitation.sendReinvite();
-        await call.story.untilChange("connected/normal -> connected/sent_proposal");
-        return call;
-      },
-      allowed: ["cancelReinvite", "sendMessage", "sendInfo", "transfer", "end"],
-    },
-    "connected/received_proposal": {
-      place: async (peer) => {
-        const call = await connectedCallFromPeer(engine, peer);
-        peer.request("INVITE", { ...peer.dialog(call.ok), body: sdp });
-        await call.story.untilChange("connected/normal -> connected/received_proposal");
-        return call;
-      },
-      allowed: ["ring", "accept", "refuse", "sendMessage", "sendInfo", "transfer", "end"],
-    },
-    "connected/received_proposal, by our ACK": {
-      place: async (peer) => {
-        const call = await connectedCallToPeer(peer);
-        call.invitation.sendReinvite({ sdp: null });
-        peer.respond(await peer.next({ method: "INVITE" }), 200, { body: sdp });
-        await call.story.untilChange("connected/sent_proposal -> connected/received_proposal");
-        return call;
-      },
-      allowed: ["sendAck", "sendMessage", "sendInfo", "transfer", "end"],
-    },
-    "connected/received_proposal_request": {
-      place: async (peer) => {
-        const call = await connectedCallFromPeer(engine, peer);
-        peer.request("INVITE", peer.dialog(call.ok));
-        await call.story.untilChange("connected/normal -> connected/received_proposal_request");
-        return call;
-      },
-      allowed: ["ring", "accept", "refuse", "sendMessage", "sendInfo", "transfer", "end"],
-    },
-    "disconnecting": {
-      place: async (peer) => {
-        const call = await connectedCallToPeer(peer);
-        call.invitation.end({ timeout: 0.2 });
-        await call.story.until("disconnecting");
-        return call;
-      },
-      allowed: [],
-    },
-    "disconnected": {
-      place: async (peer) => {
-        const call = await callPeer(peer);
-        peer.respond(call.invite, 486);
-        await call.story.end();
-        return call;
-      },
-      allowed: ["end"],
-    },
+  /** What may be done with a call in each state; whatever is not named is forbidden. */
+  const allowed: Readonly<Record<Place, readonly Method[]>> = {
+    "null": ["sendInvite", "end"],
+    "incoming": ["ring", "accept", "refuse", "end"],
+    "early, incoming": ["ring", "accept", "refuse", "sendMessage", "sendInfo", "end"],
+    "connecting, incoming": ["sendMessage", "sendInfo", "end"],
+    "outgoing": ["end"],
+    "early, outgoing": ["sendMessage", "sendInfo", "end"],
+    "early, the peer's offer": ["sendAck", "end"],
+    "connecting, the peer's offer": ["sendAck", "sendMessage", "sendInfo", "end"],
+    "connected/normal": ["sendReinvite", "sendMessage", "sendInfo", "transfer", "end"],
+    "connected/sent_proposal": ["cancelReinvite", "sendMessage", "sendInfo", "transfer", "end"],
+    "connected/received_proposal": [
+      "ring",
+      "accept",
+      "refuse",
+      "sendMessage",
+      "sendInfo",
+      "transfer",
+      "end",
+    ],
+    "connected/received_proposal, by our ACK": ["sendAck", "sendMessage", "sendInfo", "transfer", "end"],
+    "connected/received_proposal_request": [
+      "ring",
+      "accept",
+      "refuse",
+      "sendMessage",
+      "sendInfo",
+      "transfer",
+      "end",
+    ],
+    "disconnecting": [],
+    "disconnected": ["end"],
   };
 
   /** Each is done to a call of its own, so that none changes the ground of the next. */
-  async function attempt(peer: Peer, method: Method, { invitation, story }: Placed): Promise<string> {
+  async function attempt(peer: Peer, method: Method, { invitation, story }: PlacedCall): Promise<string> {
     const { state } = invitation;
     const told = story?.told.length;
     try {
@@ -191,12 +99,13 @@ describe("Invitation, every method in every state", () => {
     for await (const { data } of changes) if (data.state === "disconnected") break;
   }
 
-  for (const [name, { place, allowed }] of Object.entries(rows)) {
-    it(`Invitation, ${name}: ${allowed.join(", ") || "nothing"}`, async () => {
+  for (const place of Object.keys(places) as Place[]) {
+    it(`Invitation, ${place}: ${allowed[place].join(", ") || "nothing"}`, async () => {
       for (const method of Object.keys(methods) as Method[]) {
         await using peer = await Peer.open();
-        const outcome = await attempt(peer, method, await place(peer));
-        assertEquals([method, outcome], [method, allowed.includes(method) ? "allowed" : "forbidden"]);
+        const outcome = await attempt(peer, method, await places[place](engine, peer));
+        const expected = allowed[place].includes(method) ? "allowed" : "forbidden";
+        assertEquals([method, outcome], [method, expected]);
       }
     });
   }

@@ -228,6 +228,18 @@ describe("openLibrary() and permissions", {
     assertStringIncludes(message!, `What helps: start Deno with --allow-ffi=${libraryFile}`);
   });
 
+  it("A call with sound and a recording needs --allow-ffi of the library alone", () => {
+    const called = fileURLToPath(new URL("./support/programs/scoped_call.ts", import.meta.url));
+    const recording = join(folder, "scoped.wav");
+    const options = ["run", "--no-prompt", "--no-check", `--allow-ffi=${libraryFile}`];
+    const { stdout, stderr } = spawnSync(process.execPath, [...options, called, libraryFile, recording], {
+      encoding: "utf8",
+      env: environment(null),
+    });
+    assertEquals(stdout, "called\n", stderr);
+    assertEquals(existsSync(recording), true);
+  });
+
   it("openLibrary() reads SIPCORE_LIBRARY only where it may", () => {
     const permissions = ["--allow-ffi", "--no-prompt"];
     assertEquals(open([], nowhere, permissions).abi, abi);

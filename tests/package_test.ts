@@ -17,8 +17,10 @@ import { after, before, describe, it } from "node:test";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { version } from "../mod.ts";
 import { layoutOf, ROOT } from "../scripts/build/layout.ts";
+import { Child } from "../scripts/bench/child.ts";
 import { runtimeCommand } from "../scripts/demo/runtimes.ts";
 import { sipcore, startListening } from "./support/command_line.ts";
+import { Registry } from "./support/registry.ts";
 import {
   filesIn,
   installPackages,
@@ -177,6 +179,38 @@ await engine.stop();
     const called = await sipcore(["call", uri, "--seconds", "0.5"], { command: [command], env });
     assertEquals(called.status, 0, called.output);
     assertEquals(await child.end(10_000), 0);
+  });
+
+  it("the packages come from a registry too, and Deno needs no node_modules for them", patient, async () => {
+    await using registry = await Registry.start(packages);
+    const place = mkdtempSync(join(folder, "registry-"));
+    const program = join(place, "program.ts");
+    const name = ownName === "Deno" ? `npm:@sipcore/sipcore@${version}` : "@sipcore/sipcore";
+    writeFileSync(
+      program,
+      `import { Engine } from "${name}";
+await using engine = new Engine();
+await engine.start({ ipAddress: "127.0.0.1" });
+console.log("It runs:", engine.isRunning);
+`,
+    );
+    const env = { ...registry.env, DENO_DIR: join(place, "deno"), BUN_INSTALL_CACHE_DIR: join(place, "bun") };
+    if (ownName === "Bun") {
+      writeFileSync(join(place, "package.json"), "{}");
+      const added = new Child(
+        "bun add",
+        process.execPath,
+        ["add", `@sipcore/sipcore@${version}`],
+        env,
+        place,
+      );
+      assertEquals(await added.end(30_000), 0, added.output.join("\n"));
+    }
+    // The path of the library is deep in a cache: all of FFI, and nothing else.
+    const args = runtimeArgs(program, ["--no-prompt", "--allow-ffi"]);
+    const child = new Child("program", process.execPath, args, env, place);
+    assertEquals(await child.end(30_000), 0, child.output.join("\n"));
+    assertEquals(child.output.at(-1), "It runs: true");
   });
 
   it("npm pack finds nothing wrong in the source tree, and takes no test along", patient, () => {

@@ -334,8 +334,8 @@ for (const isCopied of [false, true]) {
     it("PCMPort.stop() ends both streams: what is there can be read, what waits is refused", async () => {
       using mixer = new AudioMixer(null, null);
       const rejections: unknown[] = [];
-      const note = (event: PromiseRejectionEvent) => void rejections.push(event.reason);
-      addEventListener("unhandledrejection", note);
+      const note = (reason: unknown) => void rejections.push(reason);
+      process.on("unhandledRejection", note);
       const port = loop(mixer, { sampleRate: 8000 });
       const writer = port.writable.getWriter();
       const waiting = writer.write(steady(port, 5000));
@@ -351,7 +351,7 @@ for (const isCopied of [false, true]) {
       assert(frames >= 4 && frames <= 20, `${frames} frames`);
       assertEquals(port.statistics.read, frames * 20);
       await delay(20);
-      removeEventListener("unhandledrejection", note);
+      process.off("unhandledRejection", note);
       assertEquals(rejections, []);
     });
 
@@ -477,7 +477,7 @@ describe("AudioTransport.pcm()", () => {
     });
   }
 
-  it("AudioTransport.pcm() needs a call, and gives one back that has its own end", async () => {
+  it("AudioTransport.pcm() needs a call, and gives one back that has its own end", () => {
     using mixer = new AudioMixer(null, null);
     using pair = new AudioPair(mixer);
     assertThrows(() => pair.left.pcm(), SIPCoreInvalidStateError, "not active");

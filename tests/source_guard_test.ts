@@ -85,6 +85,7 @@ describe("RTPTransport and strangers", () => {
   together.it("RTPTransport does not mix in what a stranger sends, nor follow him", async () => {
     using mixer = new AudioMixer(null, null);
     using plain = new AudioPair(mixer).start();
+    mixer.connectSlots(plain.right, plain.right);
     using ice = await ICEPair.open(mixer, { useIce: true });
     ice.start();
     await Promise.all([ice.left.negotiated(), ice.right.negotiated()]);

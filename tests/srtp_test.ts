@@ -542,6 +542,65 @@ describe("RTPTransport with SRTP", () => {
     }
   });
 
+  it("AudioTransport.update() goes on under other keys, and in the same when none has changed", async () => {
+    using pair = new AudioPair(mixer, { left: forcedSdes, right: forcedSdes }).start();
+    const { left, right } = pair;
+    const heard = async (what: string) => {
+      const [before, there] = [left.statistics!.rx.packets, right.statistics!.rx.packets];
+      await until(
+        () => left.statistics!.rx.packets > before + 5 && right.statistics!.rx.packets > there + 5,
+        what,
+      );
+    };
+    await heard("sound");
+    pair.update({ direction: "sendonly" });
+    pair.update();
+    await heard("sound after hold");
+    for (const side of [left, right]) {
+      assertEquals(side.transport.srtpStatistics, { packetsRefused: 0, packetsReplayed: 0 });
+    }
+    // The offerer takes another key, and the answerer then another suite.
+    const offer = new SDPSession("127.0.0.1", { media: [left.getLocalMedia(true)] });
+    assertEquals(cryptoOf(offer).map((line) => line.split(" ")[1]), ["AEAD_AES_256_GCM"]);
+    const changed = withLines(offer, "crypto", `1 AEAD_AES_256_GCM inline:${btoa("n".repeat(44))}`);
+    const media = right.getLocalMedia(false, { remoteSdp: changed });
+    const answer = new SDPSession("127.0.0.1", { media: [media] });
+    right.update(answer, changed);
+    left.update(changed, answer);
+    await heard("sound under the new key");
+    assertEquals([stateOf(left), stateOf(right)], Array(2).fill([true, "sdes", "AEAD_AES_256_GCM"]));
+  });
+
+  it("AudioTransport.update() is refused when it would end encryption that is forced, and sound goes on", async () => {
+    using pair = new AudioPair(mixer, { left: sdes, right: forcedSdes }).start();
+    const { left, right } = pair;
+    const offer = withLines(
+      new SDPSession("127.0.0.1", { media: [left.getLocalMedia(true)] }),
+      "crypto",
+    );
+    assertThrows(() => right.getLocalMedia(false, { remoteSdp: offer }), PJSIPError, "SRTP");
+    const before = right.statistics!.rx.packets;
+    await until(() => right.statistics!.rx.packets > before + 5, "sound");
+    assertEquals(stateOf(right), [true, "sdes", "AEAD_AES_256_GCM"]);
+  });
+
+  it("AudioTransport.update() ends and begins encryption that is optional", async () => {
+    using pair = new AudioPair(mixer, { left: either, right: either }).start();
+    const { left, right } = pair;
+    for (const keying of [null, "sdes", null] as const) {
+      const given = new SDPSession("127.0.0.1", { media: [left.getLocalMedia(true)] });
+      const offer = keying === "sdes" ? given : withLines(given, "crypto");
+      const answer = new SDPSession("127.0.0.1", {
+        media: [right.getLocalMedia(false, { remoteSdp: offer })],
+      });
+      right.update(answer, offer);
+      left.update(offer, answer);
+      const before = left.statistics!.rx.packets;
+      await until(() => left.statistics!.rx.packets > before + 5, `sound: ${keying}`);
+      assertEquals([stateOf(left)[1], stateOf(right)[1]], [keying, keying]);
+    }
+  });
+
   it("RTPTransport encrypts in the next run of the engine too, with another certificate", async () => {
     const fingerprint = (): string | null => {
       using pair = new AudioPair(mixer, { left: forcedDtls, right: forcedDtls });

@@ -216,6 +216,8 @@ bool sc_sdp_is_safe(const char *text, size_t size);
 pj_str_t sc_sdp_hide_info(pj_pool_t *pool, const pj_str_t *text);
 /* Makes i= lines of them again, in what pjmedia has printed; its new size, which is never larger. */
 size_t sc_sdp_reveal_info(char *text, size_t size);
+/* From now on telephone-event alone is no agreement (see sdp_match.c). */
+pj_status_t sc_sdp_match_init(void);
 /* Prints SDP into the pool; empty when there is none. */
 pj_str_t sc_sdp_print(pj_pool_t *pool, const pjmedia_sdp_session *sdp);
 

@@ -325,6 +325,8 @@ pj_status_t sc_invitation_init(void)
     pj_status_t status = pjsip_inv_usage_init(sc_engine.endpt, &callback);
 
     if (status == PJ_SUCCESS)
+        status = sc_sdp_match_init();
+    if (status == PJ_SUCCESS)
         status = pjsip_endpt_add_capability(sc_engine.endpt, NULL, PJSIP_H_ALLOW, NULL, PJ_ARRAY_SIZE(methods), methods);
     return status;
 }

@@ -335,6 +335,24 @@ int32_t sc_rtp_transport_establish(sc_rtp_transport transport, sc_bytes args, ui
     return status;
 }
 
+static pj_status_t restart(void *arg)
+{
+    return sc_ice_media_restart(((negotiation *)arg)->self->below);
+}
+
+int32_t sc_rtp_transport_restart_ice(sc_rtp_transport transport)
+{
+    rtp_transport *self = take(transport);
+    pj_status_t status = PJ_EINVALIDOP;
+
+    if (!self)
+        return SC_EGONE;
+    if (self->is_ice && self->created)
+        status = negotiate(restart, &(negotiation){ self, NULL, NULL, 0 });
+    give_back(self);
+    return status;
+}
+
 static pj_status_t stop(void *arg)
 {
     return pjmedia_transport_media_stop(((negotiation *)arg)->self->media);
@@ -350,8 +368,8 @@ int32_t sc_rtp_transport_reset(sc_rtp_transport transport)
     if (self->is_ice && self->created)
         negotiate(stop, &(negotiation){ self, NULL, NULL, 0 });
     /*
-     * Without ICE the sockets are read on: pjmedia_transport_media_stop() does not wait for a reader under way, which would then
-     * begin anew while the next start does the same.
+     * Without ICE the sockets are read on: pjmedia_transport_media_stop() does not wait for a reader under way, which
+     * would then begin anew while the next start does the same.
      */
     status = sc_srtp_reset(self->media);
     self->created = false;

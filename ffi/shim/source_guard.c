@@ -112,14 +112,13 @@ static bool passes_probation(source_guard *self, const void *packet, const pj_so
     return self->candidate.count >= PROBATION;
 }
 
-static bool is_peer(source_guard *self, const void *packet, pj_ssize_t size, const pj_sockaddr *from)
+/* `by_ice`: ICE has said so, and knows where to send to. */
+static bool is_peer(source_guard *self, const void *packet, pj_ssize_t size, const pj_sockaddr *from, bool *by_ice)
 {
-    bool known = false;
-
     if (self->is_ice) {
-        bool accepted = sc_ice_accepts(self->below, SC_ICE_RTP, from, &known);
+        bool accepted = sc_ice_accepts(self->below, SC_ICE_RTP, from, by_ice);
 
-        if (known)
+        if (*by_ice)
             return accepted;
     }
     if (!pj_sockaddr_cmp(&self->rtp.negotiated, from))
@@ -138,19 +137,19 @@ static void on_rtp(pjmedia_tp_cb_param *param)
     source_guard *self = param->user_data;
     const pj_sockaddr *from = param->src_addr;
     pjmedia_tp_cb_param inner = *param;
-    bool is_error = param->size < 0, is_moved = false;
+    bool is_error = param->size < 0, by_ice = false, is_moved = false;
 
     param->rem_switch = PJ_FALSE;
     pj_grp_lock_acquire(self->base.grp_lock);
     if (!is_error && !from && self->is_ice)
         from = sc_ice_media_source(self->below, SC_ICE_RTP);
     if (!is_error && (!from || !(is_rtp(param->pkt, param->size) || is_dtls(param->pkt, param->size)) ||
-                      !is_peer(self, param->pkt, param->size, from))) {
+                      !is_peer(self, param->pkt, param->size, from, &by_ice))) {
         pj_grp_lock_release(self->base.grp_lock);
         return;
     }
     if (!is_error) {
-        is_moved = pj_sockaddr_cmp(is_known(&self->rtp.heard) ? &self->rtp.heard : &self->rtp.negotiated, from) != 0;
+        is_moved = !by_ice && pj_sockaddr_cmp(is_known(&self->rtp.heard) ? &self->rtp.heard : &self->rtp.negotiated, from) != 0;
         pj_sockaddr_cp(&self->rtp.heard, from);
         pj_gettickcount(&self->heard_at);
         if (is_rtp(param->pkt, param->size) && !is_rtcp(param->pkt, param->size))
@@ -282,15 +281,43 @@ static void detach(pjmedia_transport *transport, void *user)
     pj_grp_lock_release(self->base.grp_lock);
 }
 
+/*
+ * pjnath 2.17 sends from a queue that two threads at a time bring to a standstill, for good: checks and their answers, too,
+ * go nowhere then. What it sends by itself goes out under this lock.
+ */
+static void begin_send(source_guard *self)
+{
+    if (self->is_ice)
+        pj_grp_lock_acquire(self->base.grp_lock);
+}
+
+static void end_send(source_guard *self)
+{
+    if (self->is_ice)
+        pj_grp_lock_release(self->base.grp_lock);
+}
+
 static pj_status_t send_rtp(pjmedia_transport *transport, const void *packet, pj_size_t size)
 {
-    return pjmedia_transport_send_rtp(guard_of(transport)->below, packet, size);
+    source_guard *self = guard_of(transport);
+    pj_status_t status;
+
+    begin_send(self);
+    status = pjmedia_transport_send_rtp(self->below, packet, size);
+    end_send(self);
+    return status;
 }
 
 static pj_status_t send_rtcp2(pjmedia_transport *transport, const pj_sockaddr_t *address, unsigned size_of_address,
                               const void *packet, pj_size_t size)
 {
-    return pjmedia_transport_send_rtcp2(guard_of(transport)->below, address, size_of_address, packet, size);
+    source_guard *self = guard_of(transport);
+    pj_status_t status;
+
+    begin_send(self);
+    status = pjmedia_transport_send_rtcp2(self->below, address, size_of_address, packet, size);
+    end_send(self);
+    return status;
 }
 
 /* pjmedia sends it to whoever has sent three of its own. */
@@ -314,7 +341,7 @@ static pj_status_t send_rtcp(pjmedia_transport *transport, const void *packet, p
     pj_grp_lock_release(self->base.grp_lock);
     if (!is_known(&to))
         return PJ_EINVALIDOP;
-    return pjmedia_transport_send_rtcp2(self->below, &to, pj_sockaddr_get_len(&to), packet, size);
+    return send_rtcp2(transport, &to, pj_sockaddr_get_len(&to), packet, size);
 }
 
 static pj_status_t media_create(pjmedia_transport *transport, pj_pool_t *pool, unsigned options,

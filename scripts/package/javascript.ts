@@ -20,10 +20,10 @@ const papers = ["README.md", "CHANGELOG.md", "LICENSE"];
 
 /**
  * Read by sh up to its second line, and by JavaScript from its third: what npm links as a command is started by
- * whichever of the runtimes is there. One that is asked to run this file itself goes straight on.
+ * whichever of the runtimes is there, or by the one that SIPCORE_RUNTIME names. One that is asked to run this file itself goes straight on.
  */
 const command = `#!/bin/sh
-":" //; f=$(readlink -f -- "$0"); for r in deno bun; do command -v $r >/dev/null 2>&1 || continue; \
+":" //; f=$(readlink -f -- "$0"); for r in \${SIPCORE_RUNTIME:-deno bun}; do command -v $r >/dev/null 2>&1 || continue; \
 case $r in deno) set -- run --quiet --allow-all "$f" "$@";; *) set -- "$f" "$@";; esac; exec $r "$@"; done; \
 echo "sipcore: there is neither deno nor bun in PATH" >&2; exit 127
 // SPDX-License-Identifier: GPL-2.0-or-later

@@ -13,10 +13,10 @@ const peers: Readonly<Record<string, readonly string[]>> = {
   baresip: ["baresip-core"],
   sox: ["sox"],
   openssl: ["openssl"],
+  ip: ["iproute2"],
   kamailio: ["kamailio", "kamailio-tls-modules", "kamailio-presence-modules", "kamailio-sqlite-modules"],
   sqlite3: ["sqlite3"],
   turnserver: ["coturn"],
-  ip: ["iproute2"],
   iptables: ["iptables"],
   sysctl: ["procps"],
   // The library's own package has another name in each release.

@@ -20,8 +20,8 @@ export const silentSdp: FrozenSDPSession = FrozenSDPSession.parse(
 );
 
 /** Calls a UDP port of this machine's. */
-export function callPort(port: number, sdp: BaseSDPSession = silentSdp): Invitation {
-  const uri = new SIPURI({ user: "peer", host: "127.0.0.1", port });
+export function callPort(port: number, sdp: BaseSDPSession = silentSdp, user: string = "peer"): Invitation {
+  const uri = new SIPURI({ user, host: "127.0.0.1", port });
   const invitation = new Invitation();
   invitation.sendInvite({
     requestUri: uri,

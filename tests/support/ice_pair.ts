@@ -8,6 +8,7 @@ import {
   RTPTransport,
   type RTPTransportNotifications,
   type RTPTransportOptions,
+  type SDPMediaStream,
   SDPSession,
   type SIPNotification,
 } from "../../mod.ts";
@@ -60,10 +61,18 @@ export class ICESide implements Disposable {
   }
 
   /** An offer, or the answer to `remoteSdp`. */
-  describe(mixer: AudioMixer, remoteSdp: SDPSession | null = null): SDPSession {
-    this.audio = new AudioTransport(mixer, this.transport, { codecs: ["PCMU"], remoteSdp });
-    const media = [this.audio.getLocalMedia(remoteSdp === null)];
-    return this.sdp = new SDPSession(this.transport.localRtpAddress!, { media });
+  describe(
+    mixer: AudioMixer,
+    remoteSdp: SDPSession | null = null,
+    codecs: readonly string[] = ["PCMU"],
+  ): SDPSession {
+    this.audio = new AudioTransport(mixer, this.transport, { codecs, remoteSdp });
+    return this.sdp = this.session(this.audio.getLocalMedia(remoteSdp === null));
+  }
+
+  /** A description of that stream. */
+  session(stream: SDPMediaStream): SDPSession {
+    return new SDPSession(this.transport.localRtpAddress!, { media: [stream] });
   }
 
   [Symbol.dispose](): void {
@@ -96,14 +105,19 @@ export class ICEPair implements Disposable {
     return pair;
   }
 
-  /** Offer, answer and both streams. */
-  start(change: (sdp: SDPSession) => SDPSession = (sdp) => sdp): this {
+  /** Offer, answer and both streams. `change`: what becomes of the description of that side on its way to the other. */
+  start(
+    change: (sdp: SDPSession, side: "left" | "right") => SDPSession = (sdp) => sdp,
+    codecs?: readonly string[],
+  ): this {
     const { left, right } = this;
-    const offer = left.describe(this.#mixer);
-    const seenOffer = change(offer);
-    const answer = right.describe(this.#mixer, seenOffer);
+    const offer = left.describe(this.#mixer, null, codecs);
+    const seenOffer = change(offer, "left");
+    const answer = right.describe(this.#mixer, seenOffer, codecs);
     right.audio!.start(answer, seenOffer);
-    left.audio!.start(offer, change(answer));
+    // What nobody listens to waits, and would be heard late.
+    this.#mixer.connectSlots(right.audio!, right.audio!);
+    left.audio!.start(offer, change(answer, "right"));
     return this;
   }
 

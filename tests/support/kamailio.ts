@@ -48,6 +48,10 @@ export interface KamailioOptions {
   readonly nonceLifetime?: number;
   /** A REGISTER, PUBLISH or SUBSCRIBE for less is answered 423, in seconds; default 0. */
   readonly minExpires?: number;
+  /** The domain that it serves, and the realm of its digest; default `kamailioDomain`. */
+  readonly domain?: string;
+  /** Another IP address at whose port 5060 it listens too. */
+  readonly alsoAt?: string;
   /** Its port for UDP and TCP, to take the place of one that has ended; left out: a free one. */
   readonly port?: number;
 }
@@ -103,6 +107,10 @@ export class Kamailio implements AsyncDisposable {
       FOLDER: folder,
       ALGORITHM: algorithm,
       NONCE_LIFETIME: nonceLifetime,
+      DOMAIN: options.domain ?? kamailioDomain,
+      ALSO_LISTEN: options.alsoAt
+        ? ["udp", "tcp"].map((transport) => `listen=${transport}:${options.alsoAt}:5060`).join("\n")
+        : "",
       MIN_EXPIRES: minExpires,
     });
     if (certificate) {
@@ -118,14 +126,25 @@ export class Kamailio implements AsyncDisposable {
       readFileSync(join(tables, `${name}-create.sql`), "utf8")
     );
     execFileSync("sqlite3", [join(folder, "presence.db")], { input: schema.join("\n") });
-    const kamailio = new Kamailio(folder, port, tlsPort, certificate !== undefined);
+    return await new Kamailio(folder, port, tlsPort, certificate !== undefined).#started();
+  }
+
+  /** Starts it with another configuration, which gets a folder for files of its own; it must answer OPTIONS with 200. */
+  static async startWith(configuration: (port: number, folder: string) => string): Promise<Kamailio> {
+    const folder = mkdtempSync(join(tmpdir(), "sipcore-kamailio-"));
+    const port = await freePort();
+    writeFileSync(join(folder, "kamailio.cfg"), configuration(port, folder));
+    return await new Kamailio(folder, port, 0, false).#started();
+  }
+
+  async #started(): Promise<this> {
     try {
-      await kamailio.#answers();
+      await this.#answers();
     } catch (cause) {
-      await kamailio[Symbol.asyncDispose]();
-      throw new Error(kamailio.#child.failure("did not start").message, { cause });
+      await this[Symbol.asyncDispose]();
+      throw new Error(this.#child.failure("did not start").message, { cause });
     }
-    return kamailio;
+    return this;
   }
 
   /** Its sockets are open before there is a process behind them that answers. */

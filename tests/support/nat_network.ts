@@ -46,6 +46,8 @@ export class NatNetwork implements Disposable {
         this.#link([host, "e0", address], [nat, "in0", inside]);
         this.#link([nat, "out0", outside], ["server", `to-${host}`, gateway]);
         this.#in(host, "ip", "route", "add", "default", "via", inside);
+        // The NAT drops it; without a way the server would learn that there is none, and give up the relay.
+        this.#in("server", "ip", "route", "add", `${inside.replace(/1$/, "0")}/24`, "via", outside);
         this.#in(nat, "ip", "route", "add", "default", "via", gateway);
         this.#in(nat, "sysctl", "-qw", "net.ipv4.ip_forward=1");
         const masquerade = ["iptables", "-t", "nat", "-A", "POSTROUTING", "-o", "out0", "-j", "MASQUERADE"];

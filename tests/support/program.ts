@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /** Programs of the tests' own, each in a process of its own. */
+import { basename } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { Child } from "../../scripts/bench/child.ts";
@@ -29,13 +30,21 @@ export interface ProgramOptions {
 export function startProgram(
   name: string,
   args: readonly (string | number)[],
+  options?: ProgramOptions,
+): Child {
+  return startScript(fileURLToPath(new URL(`./programs/${name}.ts`, import.meta.url)), args, options);
+}
+
+/** Starts a script by its path. */
+export function startScript(
+  script: string,
+  args: readonly (string | number)[],
   { runtime = ownName, isMeasured = false, env = {} }: ProgramOptions = {},
 ): Child {
   const [found, ...run] = runtimeCommand(runtime, root);
   const measure = isMeasured ? measuring[runtime] : { options: [], env: {} };
-  const script = fileURLToPath(new URL(`./programs/${name}.ts`, import.meta.url));
   return new Child(
-    `${name} on ${runtime}`,
+    `${basename(script, ".ts")} on ${runtime}`,
     runtime === ownName ? process.execPath : found,
     [...run, ...measure.options, script, ...args.map(String)],
     { ...measure.env, ...env },

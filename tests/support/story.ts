@@ -167,6 +167,13 @@ export class Story {
     return last as SIPNotification<"SIPInvitationGotSDPUpdate">;
   }
 
+  /** Reads on until that many were told. */
+  async untilCount(count: number): Promise<void> {
+    if (this.told.length < count) {
+      await this.#inTime(this.#until(() => this.told.length >= count), `Number ${count}`);
+    }
+  }
+
   /** Listens no more. */
   close(): void {
     void this.#stream.return();

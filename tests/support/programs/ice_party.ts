@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /**
  * One side of a call whose descriptions go through stdin and stdout, a command and its answer a line of JSON each:
- * "init", "offer", "answer SDP" and "start SDP", "negotiated", "hear" (the sound that it plays is in the file that is
- * named first, what it has heard in the second), "facts". Arguments: its IP address, the two files, and the options of
+ * "init", "offer", "answer SDP" and "start SDP", "negotiated", "play" (the file that is named first), "heard" (what
+ * there was to hear until then is in the second). Arguments: its IP address, the two files, and the options of
  * RTPTransport. Ends when stdin does.
  */
 import process from "node:process";
@@ -23,34 +23,36 @@ await using engine = new Engine();
 await engine.start({ ipAddress, tcpPort: null, tlsPort: null });
 using mixer = new AudioMixer(null, null);
 using side = new ICESide(JSON.parse(options) as RTPTransportOptions);
-let remote: SDPSession | null = null;
+using recorder = new RecordingWaveFile(mixer, records);
+
+/** Records from the start: what nobody listens to waits, and would be heard late. */
+function open(remote: SDPSession): void {
+  side.audio!.start(side.sdp!, remote);
+  recorder.start();
+  mixer.connectSlots(side.audio!, recorder);
+}
 
 const commands: Readonly<Record<string, (text: string) => unknown>> = {
   init: async () => (await side.init()).name,
   offer: () => side.describe(mixer).toString(),
   answer: (text) => {
-    remote = SDPSession.parse(text);
+    const remote = SDPSession.parse(text);
     const answer = side.describe(mixer, remote).toString();
-    side.audio!.start(side.sdp!, remote);
+    open(remote);
     return answer;
   },
-  start: (text) => side.audio!.start(side.sdp!, SDPSession.parse(text)),
+  start: (text) => open(SDPSession.parse(text)),
   negotiated: async () => await side.negotiated(),
-  hear: async () => {
+  play: async () => {
     using wave = new WaveFile(mixer, plays);
-    using recorder = new RecordingWaveFile(mixer, records);
-    recorder.start();
-    mixer.connectSlots(side.audio!, recorder);
     const ended = wave.notifications().next();
     wave.start();
     mixer.connectSlots(wave, side.audio!);
     await ended;
+  },
+  heard: () => {
     recorder.stop();
     return side.audio!.statistics;
-  },
-  facts: () => {
-    const { localRtpCandidateType, remoteRtpCandidateType, remoteRtpAddressIce } = side.transport;
-    return { localRtpCandidateType, remoteRtpCandidateType, remoteRtpAddressIce };
   },
 };
 

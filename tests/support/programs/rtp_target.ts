@@ -49,7 +49,7 @@ ice.start();
 await Promise.all([ice.left.negotiated(), ice.right.negotiated()]);
 const honest = [[plain.left, plain.right], [ice.left.audio!, ice.right.audio!]] as const;
 // What nobody listens to waits, and would be heard late.
-for (const [, right] of honest) mixer.connectSlots(right, right);
+mixer.connectSlots(plain.right, plain.right);
 
 /** Our offer as the attacker's answer to it. */
 function answerOf(offer: SDPSession, more: readonly SDPAttribute[] = []): SDPSession {
