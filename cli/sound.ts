@@ -31,14 +31,6 @@ export interface SoundOptions {
 /** The fields of a "level". */
 export type LevelReport = Omit<Extract<CallEvent, { type: "level" }>, "type">;
 
-/** What answers a direction. */
-const mirrored = {
-  sendrecv: "sendrecv",
-  sendonly: "recvonly",
-  recvonly: "sendonly",
-  inactive: "inactive",
-} as const;
-
 export class Sound {
   readonly #options: SoundOptions;
   readonly #center: NotificationCenter = new NotificationCenter();
@@ -89,10 +81,9 @@ export class Sound {
     return this.#audio.getLocalMedia(offer === null);
   }
 
-  /** The stream that answers a change of the call: the direction that was offered, from our side. */
+  /** The stream that answers a change of the call; or offers, where none was offered. */
   change(offer: BaseSDPSession | null): SDPMediaStream {
-    const offered = offer?.media[this.#index]?.direction ?? "sendrecv";
-    return this.#audio!.getLocalMedia(offer === null, { direction: mirrored[offered] });
+    return this.#audio!.getLocalMedia(offer === null, { remoteSdp: offer });
   }
 
   /** Starts the stream and the recording; later ones follow what has changed. */

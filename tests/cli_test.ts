@@ -7,14 +7,18 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { readArguments } from "../cli/command.ts";
 import { listen } from "../cli/commands/listen.ts";
 import { Failure, statusOf } from "../cli/exit_status.ts";
-import { version } from "../mod.ts";
+import { AudioMixer, version } from "../mod.ts";
 import { correlate } from "../scripts/correlation.ts";
 import { makeSound } from "../scripts/make-sounds.ts";
 import { readWav, writeWav } from "../scripts/wav.ts";
 import { skipWithoutAlsa, writeAlsaConfig } from "./support/alsa.ts";
+import { callPort } from "./support/calls.ts";
 import { sipcore, startListening, startSipcore, toldBy } from "./support/command_line.ts";
+import { startEngine, stopEngine } from "./support/engine_fixture.ts";
 import { Kamailio, kamailioUsers, skipWithoutKamailio } from "./support/kamailio.ts";
 import { Peer } from "./support/peer.ts";
+import { TalkingEnd } from "./support/talking_end.ts";
+import { until } from "./support/until.ts";
 
 const patient = { timeout: 60_000 };
 
@@ -155,6 +159,37 @@ describe("sipcore call and listen", () => {
       }
     },
   );
+
+  it("sipcore listen goes along with a caller that holds, and changes the codec", patient, async () => {
+    const { child, port } = await startListening(["--once"]);
+    const engine = await startEngine({ rtpPortRange: [44900, 44999] });
+    using mixer = new AudioMixer(null, null);
+    using end = new TalkingEnd(mixer, null, ["PCMU", "G722"]);
+    const updates: string[] = [];
+    const call = callPort(port, end.offer({ codec: "PCMU" }));
+    end.follow(call, () => updates.push(`${end.audio.codec} ${end.audio.direction}`));
+    const settle = (count: number): Promise<true> =>
+      until(
+        () => updates.length === count && call.state === "connected" && call.subState === "normal",
+        "No answer",
+      );
+    await settle(1);
+    call.sendReinvite({ sdp: end.offer({ codec: "PCMU", direction: "sendonly" }) });
+    await settle(2);
+    call.sendReinvite({ sdp: end.offer({ codec: "G722" }) });
+    await settle(3);
+    assertEquals(updates, ["PCMU sendrecv", "PCMU sendonly", "G722 sendrecv"]);
+    const { packets } = end.audio.statistics!.rx;
+    await until(() => end.audio.statistics!.rx.packets > packets + 10, "Nothing is heard any more");
+    call.end();
+    assertEquals(await child.end(10_000), 0);
+    const talks = toldBy(child).filter(({ event }) => event === "talk").map(({ codec }) => codec);
+    assertEquals(talks, ["PCMU", "PCMU", "G722"]);
+    end[Symbol.dispose]();
+    mixer.close();
+    assertEquals(engine.isRunning, true);
+    await stopEngine();
+  });
 
   it(
     "sipcore call and sipcore listen encrypt their sound, and refuse a peer that cannot",
