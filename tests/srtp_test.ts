@@ -609,7 +609,8 @@ describe("RTPTransport with SRTP", () => {
           const packet = new Uint8Array(172).fill(0xff);
           packet.set([0x80, 0, sent >> 8 & 255, sent & 255, 0, 0, 0, 0, 1, 2, 3, 4]);
           new DataView(packet.buffer).setUint32(4, sent * 160);
-          socket.send(protect(packet, master, sent >> 16), transport.localRtpPort!, "127.0.0.1");
+          const secret = protect(packet, master, sent >> 16);
+          await new Promise((done) => socket.send(secret, transport.localRtpPort!, "127.0.0.1", done));
         }
         await until(() => audio.statistics!.rx.packets >= packets + 15, what);
         assertEquals(transport.srtpStatistics, { packetsRefused: 0, packetsReplayed: 0 });
