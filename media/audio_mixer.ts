@@ -18,12 +18,6 @@ export interface MixerSource {
   readonly slot: number | null;
 }
 
-/** An object that wants to know when its mixer closes. */
-interface MixerMember extends MixerSource {
-  /** Called before the mixer closes: the object ends. */
-  mixerClosing(): void;
-}
-
 /** What the constructor takes beside the devices. */
 export interface AudioMixerOptions {
   /** Hz, a multiple of 50, at most 65500. Default 16000. */
@@ -70,7 +64,7 @@ export class AudioMixer {
   readonly sampleRate: number;
   /** How many slots the mixer has, slot 0 included. */
   readonly slotCount: number;
-  /** Not for programs: what ends with it. */
+  /** @internal What ends with it. */
   readonly endings: Endings = new Endings();
   #serial: Serial<"audio_mixer"> | null;
   #ecTailLength = 0;
@@ -81,8 +75,6 @@ export class AudioMixer {
   #outputVolume = 100;
   #muted = false;
   #used = 0;
-  /** By slot. Held weakly: what a program forgets is collected, and told. */
-  #members: Map<number, WeakRef<MixerMember>> = new Map();
   /** "source>sink" */
   #connections: Map<string, readonly [number, number]> = new Map();
 
@@ -298,7 +290,8 @@ export class AudioMixer {
   /** Ends the mixer. What plays and records in it stops, calls fall silent. Quiet the second time. */
   close(): void {
     if (this.#serial === null) return;
-    for (const member of [...this.#members.values()]) member.deref()?.mixerClosing();
+    // What records is whole before the bridge goes.
+    this.endings.end();
     runningOrNull()?.sc_audio_mixer_close(this.#serial);
     this.engineStopped();
   }
@@ -317,16 +310,17 @@ export class AudioMixer {
     return this.#serial;
   }
 
-  /** Not for programs: an object has taken a slot. */
-  enter(member?: MixerMember): void {
+  /**
+   * An object has taken a slot.
+   * @internal
+   */
+  enter(): void {
     this.#used++;
-    if (member && member.slot !== null) this.#members.set(member.slot, new WeakRef(member));
   }
 
   /** Not for programs: an object gives its slot back. */
   [leave](slot: number): void {
     this.#used--;
-    this.#members.delete(slot);
     let hadDevice = false;
     for (const [key, [from, to]] of this.#connections) {
       if (from !== slot && to !== slot) continue;
@@ -365,7 +359,6 @@ export class AudioMixer {
     this.#serial = null;
     this.endings.end();
     this.#connections.clear();
-    this.#members.clear();
   }
 }
 

@@ -46,19 +46,28 @@ export function answerDirection(wanted: MediaDirection, offered: MediaDirection)
   return names[directionBits[wanted] & ours]!;
 }
 
+/** What tells the ways to a side, which ICE chooses among by itself. */
+const aboutICE = /^(ice-.*|candidate|remote-candidates|end-of-candidates|rtcp)$/;
+
 /**
  * What a stream is made from, of both descriptions: all but its direction, which can change while it goes on, and the
- * names of the session.
+ * names of the session. `byIce`: nor where both sides are, since the transport knows it better.
  */
-export function streamKey(local: BaseSDPSession, remote: BaseSDPSession, index: number): string {
+export function streamKey(
+  local: BaseSDPSession,
+  remote: BaseSDPSession,
+  index: number,
+  byIce: boolean,
+): string {
   const lines = [local, remote].flatMap((sdp) => {
     const { port, transport, formats, attributes, connection } = sdp.media[index]!;
     return [
-      port,
       transport,
       ...formats,
-      (connection ?? sdp.connection)?.address,
-      ...[...attributes, ...sdp.attributes].filter(({ name }) => !Object.hasOwn(directionBits, name)),
+      ...(byIce ? [] : [port, (connection ?? sdp.connection)?.address]),
+      ...[...attributes, ...sdp.attributes].filter(({ name }) =>
+        !Object.hasOwn(directionBits, name) && !(byIce && aboutICE.test(name))
+      ),
     ];
   });
   return lines.join("\n");

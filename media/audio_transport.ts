@@ -330,8 +330,8 @@ export class AudioTransport {
   /**
    * Goes by what was negotiated anew, after a re-INVITE or UPDATE (the data of SIPInvitationGotSDPUpdate). With another
    * codec, address or key a new stream takes the place of the present one: slot, connections, volume and statistics
-   * stay, and RTP goes on with its source and sequence numbers. Where only the direction has changed, sound goes on
-   * without a gap. A stream with port 0 has been given up by a side: it ends as by `stop()`.
+   * stay, and RTP goes on with its source and sequence numbers. Where only the direction has changed, or ICE begins anew
+   * for a stream that uses it, sound goes on without a gap. A stream with port 0 has been given up by a side: it ends as by `stop()`.
    *
    * @throws RangeError when the descriptions have no such stream; SIPCoreInvalidStateError when it is not active;
    * PJSIPError when PJMEDIA cannot make the new stream: the present one goes on.
@@ -345,7 +345,9 @@ export class AudioTransport {
     const agreed = agreedOn(localSdp, remoteSdp, index);
     if (!hasStream(agreed)) return this.stop();
     const direction = directionOf(agreed.local, index);
-    if (keyOf(agreed) !== keyOf(before)) this.#replace(agreed, direction);
+    const byIce = this.transport.iceActive && [before, agreed].every(hasIce);
+    if (keyOf(agreed, byIce) !== keyOf(before, byIce)) this.#replace(agreed, direction);
+    else if (this.transport.useIce) this.transport.renegotiate(agreed.local, agreed.remote, agreed.index);
     this.#agreed = agreed;
     this.updateDirection(direction);
   }
@@ -508,8 +510,13 @@ function hasStream({ local, remote, index }: Agreed): boolean {
   return ours.port !== 0 && theirs.port !== 0;
 }
 
-function keyOf({ local, remote, index }: Agreed): string {
-  return streamKey(local, remote, index);
+function keyOf({ local, remote, index }: Agreed, byIce: boolean): string {
+  return streamKey(local, remote, index, byIce);
+}
+
+/** Whether the peer's description wants ICE. */
+function hasIce({ remote, index }: Agreed): boolean {
+  return remote.media[index]!.hasIceAttributes || remote.attributes.has("ice-ufrag");
 }
 
 function checkSeconds(value: unknown, argument: string): number {

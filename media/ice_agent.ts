@@ -90,10 +90,12 @@ export class ICEAgent {
     if (this.#state === "GATHERING_COMPLETE") this.changeLater("NEGOTIATION_START");
   }
 
-  /** Both descriptions are known. */
+  /** Both descriptions are known; later ones need not mean that anything begins anew. */
   established(serial: Serial<"rtp_transport">): void {
+    const facts = this.facts(serial);
+    if (facts?.chosen) return;
     this.#started = Date.now();
-    this.changeLater(this.facts(serial)?.isActive ? "NEGOTIATING" : "GATHERING_COMPLETE");
+    this.changeLater(facts?.isActive ? "NEGOTIATING" : "GATHERING_COMPLETE");
   }
 
   facts(serial: Serial<"rtp_transport"> | null): ICEFacts | null {

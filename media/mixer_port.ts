@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import { checkInstance } from "../core/check_argument.ts";
 import { SIPCoreInvalidStateError } from "../core/errors.ts";
-import type { NativeObject } from "../core/native_object.ts";
 import { release, track } from "../core/registry.ts";
 import { create, running, runningOrNull } from "../core/running.ts";
 import type { Serial } from "../ffi/types.ts";
@@ -25,13 +24,16 @@ import { AudioMixer, leaveMixer } from "./audio_mixer.ts";
  * }
  * ```
  */
-export class MixerPort implements NativeObject {
+export class MixerPort {
+  /** @internal */
   readonly isLeaving = false;
+  /** The mixer that it belongs to. */
   readonly mixer: AudioMixer;
   #serial: Serial<"mixer_port"> | null = null;
   #slot: number | null = null;
   #isStarted = false;
 
+  /** It takes a slot with `start()`. */
   constructor(mixer: AudioMixer) {
     this.mixer = checkInstance(mixer, AudioMixer, "mixer");
   }
@@ -63,7 +65,8 @@ export class MixerPort implements NativeObject {
     this.#serial = serial;
     this.#slot = native.sc_mixer_port_slot(serial);
     track(serial, this);
-    this.mixer.enter(this);
+    this.mixer.enter();
+    this.mixer.endings.add(this);
   }
 
   /** Gives the slot back, and all of its connections. Quiet when it is not active. */
@@ -78,22 +81,22 @@ export class MixerPort implements NativeObject {
     this.stop();
   }
 
+  /** @internal */
   receive(): void {
     // It tells nothing.
   }
 
-  mixerClosing(): void {
-    this.stop();
-  }
-
+  /** @internal */
   engineStopping(): void {
     // Sound goes through it until the calls have ended.
   }
 
+  /** @internal */
   engineStopped(): void {
     if (this.#serial === null) return;
     release(this.#serial, this);
     if (this.#slot !== null) leaveMixer(this.mixer, this.#slot);
+    this.mixer.endings.delete(this);
     this.#serial = null;
     this.#slot = null;
   }

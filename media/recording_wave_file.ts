@@ -69,7 +69,8 @@ export class RecordingWaveFile {
     this.#serial = serial;
     this.#slot = native.sc_recording_wave_file_slot(serial);
     track(serial, this);
-    this.mixer.enter(this);
+    this.mixer.enter();
+    this.mixer.endings.add(this);
   }
 
   /**
@@ -99,11 +100,6 @@ export class RecordingWaveFile {
   }
 
   /** @internal */
-  mixerClosing(): void {
-    this[Symbol.dispose]();
-  }
-
-  /** @internal */
   engineStopping(): void {
     // It records until the calls have ended.
   }
@@ -113,6 +109,7 @@ export class RecordingWaveFile {
     if (this.#serial === null) return;
     release(this.#serial, this);
     if (this.#slot !== null) leaveMixer(this.mixer, this.#slot);
+    this.mixer.endings.delete(this);
     this.#serial = null;
     this.#slot = null;
   }

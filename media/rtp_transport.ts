@@ -392,10 +392,30 @@ export class RTPTransport {
     this.#ice?.established(this.serial);
   }
 
-  /** Not for programs: "ESTABLISHED" with other descriptions, once the stream of the old ones is gone. */
+  /**
+   * The next offer begins ICE anew, with other passwords and all candidates: after a change of networks, or after ICE has
+   * failed. Make it by `AudioTransport.getLocalMedia(true)`, and give the outcome of the re-INVITE to
+   * `AudioTransport.update()`. Until then what is sent goes where the peer's description says. When the peer begins anew
+   * nothing of this is needed.
+   *
+   * @throws SIPCoreInvalidStateError when it is not "ESTABLISHED" or without ICE.
+   */
+  restartIce(): void {
+    const ice = this.#ice;
+    if (ice === null) throw new SIPCoreInvalidStateError("The transport is without ICE", this.#state);
+    if (this.#state !== "ESTABLISHED") throw this.#wrongState("restartIce");
+    check(running().sc_rtp_transport_restart_ice(this.serial), "Could not begin ICE anew");
+    ice.changeLater("NEGOTIATION_START");
+  }
+
+  /**
+   * Not for programs: "ESTABLISHED" with other descriptions; unless ICE has seen to it that nothing changes for it, the
+   * stream of the old ones is gone.
+   */
   renegotiate(localSdp: BaseSDPSession, remoteSdp: BaseSDPSession, sdpIndex: number): void {
     if (this.#state !== "ESTABLISHED") throw this.#wrongState("renegotiate");
     this.#establish(localSdp, remoteSdp, sdpIndex);
+    this.#ice?.established(this.serial);
   }
 
   #establish(localSdp: BaseSDPSession, remoteSdp: BaseSDPSession, sdpIndex: number): void {

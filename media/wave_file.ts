@@ -92,7 +92,8 @@ export class WaveFile {
     this.#serial = serial;
     this.#slot = native.sc_wave_file_slot(serial);
     track(serial, this);
-    this.mixer.enter(this);
+    this.mixer.enter();
+    this.mixer.endings.add(this);
     if (this.#volume !== 100) this.volume = this.#volume;
   }
 
@@ -112,6 +113,7 @@ export class WaveFile {
   #leave(): void {
     release(this.#serial!, this);
     if (this.#slot !== null) leaveMixer(this.mixer, this.#slot);
+    this.mixer.endings.delete(this);
     this.#serial = null;
     this.#slot = null;
   }
@@ -132,11 +134,6 @@ export class WaveFile {
   /** @internal */
   receive(kind: number, time: Date, _reader: Reader): void {
     if (kind === records.SC_RECORD_WAVE_FILE_END && this.#serial !== null) this.#finish("end", time);
-  }
-
-  /** @internal */
-  mixerClosing(): void {
-    this.stop();
   }
 
   /** @internal */

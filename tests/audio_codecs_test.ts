@@ -92,6 +92,27 @@ describe("engine.availableCodecs", () => {
     }));
   });
 
+  it("AudioTransport.enableSilenceDetection lets speech pass with every codec", async () => {
+    using mixer = new AudioMixer(null, null);
+    const codecs = new Engine().availableCodecs.filter((codec) => codec !== "L16");
+    await Promise.all(codecs.map(async (codec) => {
+      using pair = new AudioPair(mixer, { codecs: [codec], enableSilenceDetection: true });
+      pair.start();
+      const file = join(folder, `${codec}-quiet.wav`);
+      using wave = new WaveFile(mixer, join(folder, "sound.wav"));
+      using recorder = new RecordingWaveFile(mixer, file);
+      recorder.start();
+      mixer.connectSlots(pair.right, recorder);
+      const ended = wave.notifications().next();
+      wave.start();
+      mixer.connectSlots(wave, pair.left);
+      await deadline(ended, 20_000);
+      recorder.stop();
+      const { median } = correlate(sound, await readWav(file), { maxOffset: 1 });
+      assertGreater(median, least[codec.toLowerCase()]!, `${codec}: ${median}`);
+    }));
+  });
+
   it("AudioTransport offers no L16 in stereo, and starts none", () => {
     using mixer = new AudioMixer(null, null);
     using pair = new AudioPair(mixer, { codecs: ["L16"] });

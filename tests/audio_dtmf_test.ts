@@ -2,7 +2,14 @@
 import { after, before, describe, it } from "node:test";
 import { assert, assertEquals, assertGreater, assertLess, assertThrows } from "@std/assert";
 import { deadline, delay } from "@std/async";
-import { AudioMixer, AudioTransport, PJSIPError, SDPSession, SIPCoreInvalidStateError } from "../mod.ts";
+import {
+  AudioMixer,
+  AudioTransport,
+  PJSIPError,
+  SDPAttribute,
+  SDPSession,
+  SIPCoreInvalidStateError,
+} from "../mod.ts";
 import { AudioPair, openTransport } from "./support/audio_pair.ts";
 import { startEngine, stopEngine } from "./support/engine_fixture.ts";
 import { type KeyEvent, RTPPeer } from "./support/rtp_peer.ts";
@@ -10,16 +17,16 @@ import { until } from "./support/until.ts";
 
 const digits = "0123456789*#ABCD";
 
-/** Formats of one codec each, and the clock of their RTP. */
-const codecs: readonly (readonly [name: string, payloadType: string, clock: number])[] = [
-  ["PCMU", "0", 8000],
-  ["PCMA", "8", 8000],
-  ["GSM", "3", 8000],
-  ["G722", "9", 8000],
-  ["speex", "98", 8000],
-  ["speex", "97", 16000],
-  ["speex", "96", 32000],
-  ["opus", "99", 48000],
+/** Formats of one codec each: clocks of 8000, 16000, 32000 and 48000 Hz. */
+const codecs: readonly (readonly [name: string, payloadType: string])[] = [
+  ["PCMU", "0"],
+  ["PCMA", "8"],
+  ["GSM", "3"],
+  ["G722", "9"],
+  ["speex", "98"],
+  ["speex", "97"],
+  ["speex", "96"],
+  ["opus", "99"],
 ];
 
 describe("DTMF of AudioTransport", () => {
@@ -66,6 +73,28 @@ describe("DTMF of AudioTransport", () => {
       }
       assertEquals(notes.pending, 0);
     }));
+  });
+
+  it("AudioTransport.sendDtmf() and the jitter go by RTP's clock where Opus samples at a lower one", async () => {
+    using mixer = new AudioMixer(null, null);
+    for (const rate of [8000, 16000]) {
+      using pair = new AudioPair(mixer, { codecs: ["opus"] });
+      for (const { media } of [pair.offer, pair.answer]) {
+        const { attributes } = media[0]!;
+        const at = attributes.findIndex(({ name, value }) => name === "fmtp" && value.startsWith("99 "));
+        attributes[at] = new SDPAttribute("fmtp", `${attributes[at]!.value};maxplaybackrate=${rate}`);
+      }
+      pair.start();
+      assertEquals(pair.right.sampleRate, rate);
+      const notes = pair.right.notifications("RTPAudioTransportGotDTMF");
+      pair.left.sendDtmf("7");
+      const { value } = await deadline(notes.next(), 10_000);
+      // pjmedia's longest key is 1000 ms of the clock of the samples.
+      const expected = rate === 8000 ? 166 : 200;
+      assertLess(Math.abs(value!.data.duration - expected), 20, `${value!.data.duration} ms at ${rate} Hz`);
+      await until(() => pair.right.statistics!.rx.jitter.count > 20, "No jitter");
+      assertLess(pair.right.statistics!.rx.jitter.last, 15_000);
+    }
   });
 
   it("AudioTransport.sendDtmf() keeps RTP's rules: marker, one timestamp, three ends, and a pause", async () => {

@@ -378,7 +378,10 @@ describe("run.mjs", () => {
     const args = [...first, join(ROOT, "scripts", "run.mjs"), "toString"];
     const { status, stderr } = spawnSync(program!, args, { encoding: "utf8" });
     assertEquals(status, 1);
-    assertMatch(stderr, /^sipcore: There is no task "toString"; there are build, demo, test, .*\n$/);
+    assertMatch(
+      stderr,
+      /^sipcore: There is no task "toString"; there are build, package, sipcore, demo, .*\n$/,
+    );
   });
 
   it("run.mjs hands arguments to the task and its exit status back", () => {
@@ -399,6 +402,6 @@ describe("run.mjs", () => {
       assertEquals(command, `node scripts/run.mjs ${name}`);
     }
     const source = readFileSync(join(ROOT, "scripts", "run.mjs"), "utf8");
-    for (const name of Object.keys(scripts)) assertMatch(source, new RegExp(`^  ${name}: \\{`, "m"));
+    for (const name of Object.keys(scripts)) assertMatch(source, new RegExp(`^  "?${name}"?: \\{`, "m"));
   });
 });

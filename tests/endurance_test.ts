@@ -163,7 +163,7 @@ describe("Engine and memory", { skip: skipWithoutSipp || skipMemory }, () => {
   }
 
   it("Invitation takes little memory while a call is held, and none is lost", patient, async () => {
-    const held = (kind: string) => figuresOf(startProgram("held", [kind, 300, 1], measured));
+    const held = (kind: string) => figuresOf(startProgram("held", [kind, 300, 0], measured));
     for (const [figures] of await Promise.all([held("incoming"), held("outgoing")])) {
       assertEquals([figures!["lost"], figures!["liveObjects"], figures!["leftObjects"]], [0, 300, 0]);
       assertLess(figures!["heldPoolBytes"]!, 50_000);

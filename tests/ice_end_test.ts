@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /** ICE that ends in the middle of things, and ICE with peers that mean no good. */
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import process from "node:process";
 import { after, before, describe, it } from "node:test";
 import { assert, assertEquals, assertInstanceOf, assertLess, assertMatch, assertThrows } from "@std/assert";
@@ -19,6 +21,7 @@ import { Dice } from "./support/dice.ts";
 import { startEngine, stopEngine } from "./support/engine_fixture.ts";
 import { ICEPair, ICESide } from "./support/ice_pair.ts";
 import { networkSockets, skipWithoutProc } from "./support/process_figures.ts";
+import { printStun, stunAttributes, stunTypes } from "./support/stun.ts";
 import { StunServer } from "./support/stun_server.ts";
 
 const rtpPortRange = [42200, 42499] as const;
@@ -146,6 +149,38 @@ describe("ICE at its end", () => {
     assertLess(performance.now() - start, 2000);
     await startEngine({ rtpPortRange });
     assertEquals(networkSockets().length, before);
+  });
+
+  it("ICE survives a TURN server that goes on after it has refused", async () => {
+    const refusal = (id: Uint8Array) =>
+      printStun({
+        type: stunTypes.allocateError,
+        id,
+        attributes: [[stunAttributes.errorCode, Uint8Array.of(0, 0, 5, 8)]],
+      });
+    // All in one, so that it is read in one.
+    const server = createServer((socket) =>
+      socket.on("data", (data: Uint8Array) => {
+        const one = refusal(data.subarray(4, 20));
+        socket.write(Uint8Array.from([...one, ...one, 0x40, 0, 0, 4, 1, 2, 3, 4, ...one]));
+      }).on("error", () => {})
+    );
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    try {
+      const { port } = server.address() as AddressInfo;
+      for (let round = 0; round < 10; round++) {
+        using side = new ICESide({
+          useIce: true,
+          iceTurn: { address: "127.0.0.1", port, transport: "tcp", username: "a", password: "b" },
+        });
+        const { name, data } = await side.init();
+        assertEquals(name, "RTPTransportDidFail");
+        assertMatch((data as { reason: string }).reason, /TURN server/);
+      }
+    } finally {
+      server.close();
+    }
   });
 
   it("RTPTransport with ICE uses the port range up, names it, and recovers", async () => {

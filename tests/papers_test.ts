@@ -52,6 +52,13 @@ const programs: Readonly<
   "call_domain.ts": { args: ["sip:bob@example.com"] },
   "message.ts": { args: [], commands: ["sipcore message sip:a@127.0.0.1:5070 'Hello!'"] },
   "register.ts": { args: ["sip:alice@example.com", "alicepw", "127.0.0.2:5060"], commands: ["sleep 0.3"] },
+  "echo.ts": { args: [], commands: ["sipcore call sip:a@127.0.0.1 --seconds 0.3"] },
+  "transcriber.ts": { args: ["recordings"], commands: ["sipcore call sip:a@127.0.0.1 --seconds 0.3"] },
+  "voice_agent.ts": {
+    args: ["ws://127.0.0.1:9", "5060"],
+    // No service is there: who calls is told so. tests/voice_agent_test.ts has one.
+    commands: ["sipcore call sip:a@127.0.0.1 --seconds 0.3 || test $? = 1"],
+  },
   "subscribe.ts": { args: ["sip:bob@127.0.0.2:5060"], commands: ["sleep 0.3"] },
 };
 

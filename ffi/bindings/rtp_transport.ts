@@ -13,5 +13,6 @@ export const rtpTransport = {
     result: "i32",
   },
   sc_rtp_transport_establish: { args: ["serial:rtp_transport", "bytes", "u32", "u32"], result: "i32" },
+  sc_rtp_transport_restart_ice: { args: ["serial:rtp_transport"], result: "i32" },
   sc_rtp_transport_reset: { args: ["serial:rtp_transport"], result: "i32" },
 } as const satisfies SymbolTable;

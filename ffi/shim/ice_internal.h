@@ -66,6 +66,8 @@ void sc_turn_forget(pj_turn_sock *self);
 /* ---- ice_media.c ----------------------------------------------------------------------------------------------------- */
 
 pj_ice_strans *sc_ice_media_strans(pjmedia_transport *media);
+/* The next description is an offer with new credentials; what was negotiated is over. On the poll thread. */
+pj_status_t sc_ice_media_restart(pjmedia_transport *media);
 /* Offer and answer have agreed on ICE. */
 bool sc_ice_media_is_active(pjmedia_transport *media);
 /* Where the packet has come from that is being handed up. */

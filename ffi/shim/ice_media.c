@@ -12,6 +12,15 @@ pj_ice_strans *sc_ice_media_strans(pjmedia_transport *media)
     return ((struct transport_ice *)media)->ice_st;
 }
 
+/* As pjmedia answers a restart; it offers none by itself. */
+pj_status_t sc_ice_media_restart(pjmedia_transport *media)
+{
+    struct transport_ice *self = (struct transport_ice *)media;
+
+    set_no_ice(self, "restart", PJ_SUCCESS);
+    return pj_ice_strans_init_ice(self->ice_st, PJ_ICE_SESS_ROLE_CONTROLLING, NULL, NULL);
+}
+
 bool sc_ice_media_is_active(pjmedia_transport *media)
 {
     return ((struct transport_ice *)media)->use_ice;

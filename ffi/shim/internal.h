@@ -616,7 +616,7 @@ void sc_stream_port_leave(sc_stream_port *self);
 
 /* ---- pcm_memory.c ---------------------------------------------------------------------------------------------------- */
 
-/* What the two sides tell each other, ahead of the sound. Twin of ffi/pcm_memory.ts. */
+/* What the two sides tell each other, ahead of the sound; pcm_memory.h has the places of these words. */
 typedef struct {
     /* The media clock's. */
     atomic_uint heard; /* frames, since the start; so are the others */
@@ -630,13 +630,6 @@ typedef struct {
     atomic_uint wake_at;
     uint32_t unused_either[13];
 } sc_pcm_words;
-
-enum sc_pcm_wake {
-    SC_PCM_WAKE_HEARD = 1, /* once a frame is there */
-    SC_PCM_WAKE_ROOM = 2, /* once some of what was written has been played */
-    SC_PCM_WAKE_PLAYED = 4, /* once `played` has come to `wake_at` */
-    SC_PCM_LAST = 8 /* nothing more will be written: silence is no sign of being late */
-};
 
 /* Where a port and JavaScript meet. */
 typedef struct sc_pcm_place {

@@ -20,7 +20,10 @@ SC_API uint32_t sc_live_objects(void);
 SC_API double sc_pool_bytes(void);
 /* How many threads of ours and of PJSIP's are alive; known on Linux only, 0 elsewhere. */
 SC_API uint32_t sc_live_threads(void);
-/* Of the media clock since the engine started: f64 its ticks, f64 those that came a tick late or more. */
+/*
+ * Of the media clock since the engine started: f64 its ticks, f64 those that came a tick late
+ * or more, f64 the greatest lateness in ms.
+ */
 SC_API int32_t sc_clock_figures(sc_buffer answer, uint32_t capacity);
 /* Lets the n-th creation from now on fail as if memory were out; 0: never. */
 SC_API void sc_fail_after(uint32_t n);

@@ -3,6 +3,7 @@
  * One thread drives every mixer, 50 times a second. PJMEDIA's bridges execute what was asked of them (ports added,
  * removed, connected) only in their ticks, so a mixer ticks from its creation to its end.
  */
+#include <sched.h>
 #include <time.h>
 
 #include "internal.h"
@@ -15,30 +16,34 @@
  */
 #define MAX_BEHIND_NS (50 * TICK_NS)
 
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+/*
+ * With inheritance of priority: whoever holds it while the clock waits is as urgent as the clock, and what is waited
+ * for is handed over when it is given back, so that a clock which is behind, and does not sleep, starves nobody.
+ */
+static pthread_mutex_t mutex;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static sc_clock_client clients = { .prev = &clients, .next = &clients };
 static pthread_t thread;
 static bool started, stopping;
-/* Since it was started; and how many of them began when the next one was due already. */
+/* Since it was started; how many of them began when the next one was due already; the greatest lateness. */
 static uint64_t ticks, late;
-/* Who waits for the mutex outside the clock. */
-static atomic_uint callers;
+static int64_t latest;
+
+static void init_mutex(void)
+{
+    pthread_mutexattr_t attributes;
+
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_setprotocol(&attributes, PTHREAD_PRIO_INHERIT);
+    pthread_mutex_init(&mutex, &attributes);
+    pthread_mutexattr_destroy(&attributes);
+}
 
 static void lock(void)
 {
-    atomic_fetch_add(&callers, 1);
+    pthread_once(&once, init_mutex);
     pthread_mutex_lock(&mutex);
-    atomic_fetch_sub(&callers, 1);
-}
-
-/* A clock that is behind does not sleep: it would have the mutex again before anybody who waits for it wakes up. */
-static void let_callers_go_first(void)
-{
-    static const struct timespec moment = { 0, 20000 };
-
-    while (atomic_load(&callers))
-        nanosleep(&moment, NULL);
 }
 
 static int64_t now_ns(void)
@@ -60,6 +65,22 @@ static void sleep_until(int64_t due)
     }
 }
 
+/* As pjmedia's own clock: ahead of all that is not urgent, where the system lets us, or a busy one makes gaps. */
+static void be_urgent(void)
+{
+    struct sched_param param = { .sched_priority = sched_get_priority_min(SCHED_RR) };
+
+    pthread_setschedparam(pthread_self(), SCHED_RR, &param);
+}
+
+static void count_tick(int64_t lateness)
+{
+    ticks++;
+    late += lateness >= TICK_NS;
+    if (lateness > latest)
+        latest = lateness;
+}
+
 static void *clock_thread(void *arg)
 {
     int64_t due = now_ns();
@@ -67,7 +88,8 @@ static void *clock_thread(void *arg)
     (void)arg;
     sc_thread_name("sc-clock");
     sc_thread_register();
-    pthread_mutex_lock(&mutex);
+    be_urgent();
+    lock();
     while (!stopping) {
         sc_clock_client *client;
 
@@ -76,8 +98,7 @@ static void *clock_thread(void *arg)
             due = now_ns();
             continue;
         }
-        ticks++;
-        late += now_ns() - due >= TICK_NS;
+        count_tick(now_ns() - due);
         for (client = clients.next; client != &clients; client = client->next)
             client->tick(client->arg);
         sc_pcm_tell();
@@ -86,7 +107,6 @@ static void *clock_thread(void *arg)
         if (now_ns() - due > MAX_BEHIND_NS)
             due = now_ns();
         sleep_until(due);
-        let_callers_go_first();
         pthread_mutex_lock(&mutex);
     }
     pthread_mutex_unlock(&mutex);
@@ -99,6 +119,7 @@ pj_status_t sc_clock_start(void)
 
     stopping = false;
     ticks = late = 0;
+    latest = 0;
     failed = pthread_create(&thread, NULL, clock_thread, NULL);
     started = !failed;
     return failed ? PJ_STATUS_FROM_OS(failed) : PJ_SUCCESS;
@@ -155,6 +176,7 @@ int32_t sc_clock_figures(sc_buffer answer, uint32_t capacity)
     lock();
     sc_write_f64(&writer, (double)ticks);
     sc_write_f64(&writer, (double)late);
+    sc_write_f64(&writer, (double)latest / 1e6);
     pthread_mutex_unlock(&mutex);
     return sc_writer_done(&writer);
 }

@@ -5,8 +5,9 @@
  * which is killed leaves a file that players open.
  */
 #include <errno.h>
-#include <stdio.h>
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "internal.h"
 #include "recording_wave_file.h"
@@ -17,11 +18,14 @@
 typedef struct {
     sc_port port;
     pthread_mutex_t mutex;
-    FILE *file; /* NULL once closed */
+    int fd; /* -1 once closed */
     uint32_t rate;
-    uint32_t written; /* bytes of sound */
+    uint32_t written; /* bytes of sound that are in the file */
     unsigned frames;
     int error;
+    /* What is not yet: a second at most. */
+    size_t waiting, capacity;
+    uint8_t *buffer;
 } recorder;
 
 static void put32(uint8_t *at, uint32_t value)
@@ -34,10 +38,26 @@ static void put16(uint8_t *at, uint16_t value)
     memcpy(at, &value, 2);
 }
 
-static void patch_header(recorder *self)
+static void write_at(recorder *self, off_t at, const void *data, size_t size)
+{
+    const uint8_t *from = data;
+
+    while (size && !self->error) {
+        ssize_t count = pwrite(self->fd, from, size, at);
+
+        if (count > 0) {
+            from += count;
+            at += count;
+            size -= (size_t)count;
+        } else if (count == 0 || errno != EINTR) {
+            self->error = count == 0 ? EIO : errno;
+        }
+    }
+}
+
+static void write_header(recorder *self)
 {
     uint8_t head[HEADER_SIZE];
-    long end = ftell(self->file);
 
     memcpy(head, "RIFF....WAVEfmt ", 16);
     put32(head + 4, 36 + self->written);
@@ -50,20 +70,19 @@ static void patch_header(recorder *self)
     put16(head + 34, 16);
     memcpy(head + 36, "data", 4);
     put32(head + 40, self->written);
-    if (fseek(self->file, 0, SEEK_SET) || fwrite(head, 1, sizeof(head), self->file) != sizeof(head) ||
-        fflush(self->file) || (end > HEADER_SIZE && fseek(self->file, end, SEEK_SET)))
-        self->error = errno ? errno : EIO;
+    write_at(self, 0, head, sizeof(head));
 }
 
-static void write_sound(recorder *self, const void *data, size_t size)
+/* Sound first: the header never tells of more than there is. */
+static void write_waiting(recorder *self)
 {
-    if (self->written > UINT32_MAX - HEADER_SIZE - size) {
+    if (self->waiting > UINT32_MAX - HEADER_SIZE - self->written)
         self->error = EFBIG;
-    } else if (fwrite(data, 1, size, self->file) != size) {
-        self->error = errno ? errno : EIO;
-    } else {
-        self->written += (uint32_t)size;
-    }
+    write_at(self, HEADER_SIZE + (off_t)self->written, self->buffer, self->waiting);
+    if (!self->error)
+        self->written += (uint32_t)self->waiting;
+    self->waiting = 0;
+    write_header(self);
 }
 
 /* In the media clock. */
@@ -75,10 +94,11 @@ static pj_status_t put_frame(pjmedia_port *port, pjmedia_frame *frame)
     if (frame->type != PJMEDIA_FRAME_TYPE_AUDIO)
         return PJ_SUCCESS;
     pthread_mutex_lock(&self->mutex);
-    if (self->file && !self->error) {
-        write_sound(self, frame->buf, frame->size);
-        if (++self->frames % FRAMES_PER_PATCH == 0 && !self->error)
-            patch_header(self);
+    if (self->fd >= 0 && !self->error && frame->size <= self->capacity - self->waiting) {
+        memcpy(self->buffer + self->waiting, frame->buf, frame->size);
+        self->waiting += frame->size;
+        if (++self->frames % FRAMES_PER_PATCH == 0)
+            write_waiting(self);
     }
     pthread_mutex_unlock(&self->mutex);
     return PJ_SUCCESS;
@@ -89,12 +109,12 @@ static int finish(recorder *self)
     int error;
 
     pthread_mutex_lock(&self->mutex);
-    if (self->file) {
+    if (self->fd >= 0) {
         if (!self->error)
-            patch_header(self);
-        if (fclose(self->file) && !self->error)
-            self->error = errno ? errno : EIO;
-        self->file = NULL;
+            write_waiting(self);
+        if (close(self->fd) && !self->error)
+            self->error = errno;
+        self->fd = -1;
     }
     error = self->error;
     pthread_mutex_unlock(&self->mutex);
@@ -112,6 +132,7 @@ static void destroy(sc_port *port)
 static sc_port *make(sc_port_owner *owner, const void *filename, pj_status_t *status)
 {
     unsigned rate = sc_mixer_rate(owner->mixer);
+    size_t capacity = FRAMES_PER_PATCH * (rate / 50) * sizeof(int16_t);
     struct stat facts;
     recorder *self;
 
@@ -121,21 +142,26 @@ static sc_port *make(sc_port_owner *owner, const void *filename, pj_status_t *st
         return NULL;
     }
     self = sc_port_new(sizeof(*self), "recording", rate);
-    *status = self ? PJ_SUCCESS : PJ_ENOMEM;
+    *status = PJ_ENOMEM;
     if (!self)
         return NULL;
     self->rate = rate;
+    self->capacity = capacity;
+    /* Those of many calls that begin together do not all write in the same tick. */
+    self->frames = (unsigned)(owner->object.serial % FRAMES_PER_PATCH);
     pthread_mutex_init(&self->mutex, NULL);
     self->port.base.put_frame = put_frame;
     self->port.destroy = destroy;
-    self->file = fopen(filename, "wbe");
-    if (!self->file)
+    self->fd = open(filename, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (self->fd < 0)
         self->error = errno;
     else
-        patch_header(self);
-    if (!self->error)
+        write_header(self);
+    self->buffer = pj_pool_alloc(self->port.pool, capacity);
+    if (self->buffer && !self->error)
         return &self->port;
-    *status = PJ_STATUS_FROM_OS(self->error);
+    if (self->error)
+        *status = PJ_STATUS_FROM_OS(self->error);
     pjmedia_port_destroy(&self->port.base);
     return NULL;
 }

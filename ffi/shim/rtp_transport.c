@@ -337,8 +337,8 @@ int32_t sc_rtp_transport_reset(sc_rtp_transport transport)
     if (self->is_ice && self->created)
         negotiate(stop, &(negotiation){ .self = self });
     /*
-     * Without ICE the sockets are read on: pjmedia_transport_media_stop() does not wait for a reader under way, which would then
-     * begin anew while the next start does the same.
+     * Without ICE the sockets are read on: pjmedia_transport_media_stop() does not wait for a reader under way, which
+     * would then begin anew while the next start does the same.
      */
     status = sc_srtp_reset(self->media);
     self->created = false;

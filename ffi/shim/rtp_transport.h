@@ -30,6 +30,8 @@ SC_API int32_t sc_rtp_transport_encode(sc_rtp_transport transport, sc_bytes args
                                        sc_status status, sc_buffer answer, uint32_t capacity);
 /* Starts it with both negotiated descriptions. The block: local, remote (text). */
 SC_API int32_t sc_rtp_transport_establish(sc_rtp_transport transport, sc_bytes args, uint32_t size, uint32_t index);
+/* What was negotiated by ICE is over; the next offer begins anew. */
+SC_API int32_t sc_rtp_transport_restart_ice(sc_rtp_transport transport);
 /* Back to where it was created, the sockets stay. */
 SC_API int32_t sc_rtp_transport_reset(sc_rtp_transport transport);
 

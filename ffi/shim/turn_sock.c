@@ -6,10 +6,22 @@
 #include "ice_internal.h"
 
 static pj_status_t create_ssl_socket(pj_pool_t *pool, const pj_ssl_sock_param *param, pj_ssl_sock_t **result);
+static pj_status_t take_packet(pj_turn_session *session, void *packet, pj_size_t size, pj_size_t *parsed);
 
 #define pj_ssl_sock_create create_ssl_socket
+#define pj_turn_session_on_rx_pkt take_packet
 #include <../src/pjnath/turn_sock.c>
 #undef pj_ssl_sock_create
+#undef pj_turn_session_on_rx_pkt
+
+/* pjnath 2.17 goes on to read what comes with the packet that has ended the session, and has none any more. */
+static pj_status_t take_packet(pj_turn_session *session, void *packet, pj_size_t size, pj_size_t *parsed)
+{
+    if (session)
+        return pj_turn_session_on_rx_pkt(session, packet, size, parsed);
+    *parsed = size;
+    return PJ_EGONE;
+}
 
 static bool is_good(const pj_ssl_sock_info *info, const pj_str_t *name)
 {

@@ -64,9 +64,9 @@ createInterface(process.stdin).on("line", (line) => {
   }
   const native = openedLibrary()!;
   const clock = readAnswer((buffer, capacity) => native.sc_clock_figures(buffer, capacity));
-  const [ticks, late] = [clock!.f64(), clock!.f64()];
+  const [ticks, late, latest] = [clock!.f64(), clock!.f64(), clock!.f64()];
   const received = ends.reduce((sum, { audio }) => sum + (audio.statistics?.rx.packets ?? 0), 0);
-  console.log(`figures ${ticks} ${late} ${received} 0`);
+  console.log(`figures ${ticks} ${late} ${Math.ceil(latest)} ${received}`);
 }).on("close", async () => {
   await engine.stop();
   process.exit(0);

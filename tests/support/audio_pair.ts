@@ -16,6 +16,8 @@ export interface AudioPairOptions {
   readonly direction?: MediaDirection;
   /** What the answering side wants. Default "sendrecv". */
   readonly answerDirection?: MediaDirection;
+  /** Of both. Default false. */
+  readonly enableSilenceDetection?: boolean;
   readonly left?: RTPTransportOptions;
   readonly right?: RTPTransportOptions;
   /** What the other side gets of a description. Default: the same. */
@@ -41,13 +43,17 @@ export class AudioPair implements Disposable {
   /** Both ends in one mixer, or the answering one in another. */
   constructor(mixer: AudioMixer, options: AudioPairOptions = {}, answering: AudioMixer = mixer) {
     const { codecs = ["PCMU"], direction = "sendrecv", answerDirection = "sendrecv" } = options;
-    const { onTheWay = (sdp) => sdp } = options;
+    const { onTheWay = (sdp) => sdp, enableSilenceDetection = false } = options;
     using transports = new DisposableStack();
     const open = (given?: RTPTransportOptions) => transports.use(openTransport(given));
-    this.left = new AudioTransport(mixer, open(options.left), { codecs });
+    this.left = new AudioTransport(mixer, open(options.left), { codecs, enableSilenceDetection });
     this.offer = session(this.left, true, direction);
     const offer = onTheWay(this.offer, "left");
-    this.right = new AudioTransport(answering, open(options.right), { codecs, remoteSdp: offer });
+    this.right = new AudioTransport(answering, open(options.right), {
+      codecs,
+      enableSilenceDetection,
+      remoteSdp: offer,
+    });
     this.answer = session(this.right, false, answerDirection);
     this.#heard = { offer, answer: onTheWay(this.answer, "right") };
     transports.move();

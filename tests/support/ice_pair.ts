@@ -8,6 +8,7 @@ import {
   RTPTransport,
   type RTPTransportNotifications,
   type RTPTransportOptions,
+  type SDPMediaStream,
   SDPSession,
   type SIPNotification,
 } from "../../mod.ts";
@@ -66,8 +67,12 @@ export class ICESide implements Disposable {
     codecs: readonly string[] = ["PCMU"],
   ): SDPSession {
     this.audio = new AudioTransport(mixer, this.transport, { codecs, remoteSdp });
-    const media = [this.audio.getLocalMedia(remoteSdp === null)];
-    return this.sdp = new SDPSession(this.transport.localRtpAddress!, { media });
+    return this.sdp = this.session(this.audio.getLocalMedia(remoteSdp === null));
+  }
+
+  /** A description of that stream. */
+  session(stream: SDPMediaStream): SDPSession {
+    return new SDPSession(this.transport.localRtpAddress!, { media: [stream] });
   }
 
   [Symbol.dispose](): void {

@@ -2,7 +2,6 @@
 /** What a process holds in memory, once it has come to rest. */
 import process from "node:process";
 import { delay } from "@std/async";
-import type { SIPTimers } from "../../core/sip_timers.ts";
 import { openedLibrary } from "../../ffi/library.ts";
 import { residentBytes } from "./process_figures.ts";
 import { collectGarbage } from "./program.ts";
@@ -15,9 +14,12 @@ export interface MemoryFigures {
 }
 
 /** Waits until no transaction is left: their memory comes back to the pools one by one. */
-async function quiet(native: NonNullable<ReturnType<typeof openedLibrary>>, t1: number): Promise<number> {
+async function quiet(
+  native: NonNullable<ReturnType<typeof openedLibrary>>,
+  longest: number,
+): Promise<number> {
   let poolBytes = native.sc_pool_bytes();
-  for (let ms = 0; ms < 64 * t1 + 200; ms += 50) {
+  for (let ms = 0; ms < longest; ms += 50) {
     await delay(50);
     if (native.sc_pool_bytes() === poolBytes) continue;
     poolBytes = native.sc_pool_bytes();
@@ -26,10 +28,14 @@ async function quiet(native: NonNullable<ReturnType<typeof openedLibrary>>, t1: 
   return poolBytes;
 }
 
-/** For a process that was started with `isMeasured`, whose engine runs with these timers. */
-export async function memoryFigures({ t1 }: SIPTimers): Promise<MemoryFigures> {
+/**
+ * For a process that was started with `isMeasured`.
+ *
+ * @param longest In ms: when no memory has come back for so long, all transactions are gone.
+ */
+export async function memoryFigures(longest: number): Promise<MemoryFigures> {
   const native = openedLibrary()!;
-  const poolBytes = await quiet(native, t1);
+  const poolBytes = await quiet(native, longest);
   for (let i = 0; i < 5; i++) {
     collectGarbage();
     await delay(20);

@@ -60,13 +60,13 @@ async function hold(count: number, whileHeld: () => Promise<unknown>): Promise<n
 
 // The runtime compiles and grows.
 await hold(Math.min(count, 300), () => Promise.resolve());
-const before = await memoryFigures(timers);
+const before = await memoryFigures(2 * timers.t4 + 200);
 let during = before;
 const lost = await hold(count, async () => {
-  during = await memoryFigures(timers);
+  during = await memoryFigures(2 * timers.t4 + 200);
   await delay(seconds * 1000);
 });
-const after = await memoryFigures(timers);
+const after = await memoryFigures(2 * timers.t4 + 200);
 console.log(JSON.stringify({
   lost,
   liveObjects: during.liveObjects,

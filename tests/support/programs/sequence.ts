@@ -100,6 +100,6 @@ const kinds: Readonly<Record<string, (count: number) => Promise<void>>> = {
 
 for (const count of rounds) {
   await kinds[kind]!(Number(count));
-  console.log(JSON.stringify(await memoryFigures(timers)));
+  console.log(JSON.stringify(await memoryFigures(64 * timers.t1 + 200)));
 }
 await stopEngine();
