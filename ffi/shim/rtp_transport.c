@@ -322,6 +322,24 @@ int32_t sc_rtp_transport_establish(sc_rtp_transport transport, sc_bytes args, ui
     return status;
 }
 
+static pj_status_t restart(void *arg)
+{
+    return sc_ice_media_restart(((negotiation *)arg)->self->below);
+}
+
+int32_t sc_rtp_transport_restart_ice(sc_rtp_transport transport)
+{
+    rtp_transport *self = take(transport);
+    pj_status_t status = PJ_EINVALIDOP;
+
+    if (!self)
+        return SC_EGONE;
+    if (self->is_ice && self->created)
+        status = negotiate(restart, &(negotiation){ .self = self });
+    give_back(self);
+    return status;
+}
+
 static pj_status_t stop(void *arg)
 {
     return pjmedia_transport_media_stop(((negotiation *)arg)->self->media);

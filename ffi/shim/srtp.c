@@ -793,6 +793,24 @@ static void check_early_handshake(transport_srtp *srtp, dtls_srtp *ds, const pj_
     ds->got_keys = ds->nego_completed[RTP_CHANNEL] && ds->tx_crypto[RTP_CHANNEL].key.slen;
 }
 
+/*
+ * As a server we send to whom the description names, from now on and not only when the stream attaches: until then
+ * pjmedia has put in an address of our own.
+ */
+static void face_client(transport_srtp *srtp, const dtls_srtp *ds)
+{
+    pjmedia_transport_attach_param param;
+
+    if (ds->setup == DTLS_SETUP_ACTIVE || ds->use_ice || ds->nego_completed[RTP_CHANNEL] ||
+        !pj_sockaddr_has_addr(&ds->rem_addr))
+        return;
+    pj_bzero(&param, sizeof(param));
+    pj_sockaddr_cp(&param.rem_addr, &ds->rem_addr);
+    pj_sockaddr_cp(&param.rem_rtcp, &ds->rem_rtcp);
+    param.addr_len = pj_sockaddr_get_len(&param.rem_addr);
+    attach(&srtp->base, &param);
+}
+
 static pj_status_t start_clear(transport_srtp *srtp, pj_pool_t *pool, const pjmedia_sdp_session *local,
                                const pjmedia_sdp_session *remote, unsigned index)
 {
@@ -835,8 +853,10 @@ static pj_status_t start_locked(transport_srtp *srtp, pj_pool_t *pool, const pjm
         srtp->bypass_srtp = PJ_FALSE;
         status = PJMEDIA_SRTP_ESDPINCRYPTO;
     }
-    if (is_dtls(way))
+    if (is_dtls(way)) {
+        face_client(srtp, (dtls_srtp *)way);
         drop_broken((dtls_srtp *)way);
+    }
     return status;
 }
 
