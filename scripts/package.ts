@@ -11,7 +11,7 @@ import { keyOf, textOf } from "./build/digest.ts";
 import { layoutOf, ROOT } from "./build/layout.ts";
 import { stageJavaScript } from "./package/javascript.ts";
 import { isStaged, stageLibrary } from "./package/library.ts";
-import { own, platform, platformName, tarballName } from "./package/manifest.ts";
+import { own, platform, platformName, platformsIn, tarballName } from "./package/manifest.ts";
 import { PackageFailure, run } from "./package/program.ts";
 
 const help = `Usage: npm run package [-- OPTIONS]
@@ -37,15 +37,6 @@ function keyOfSources(platforms: readonly string[]): string {
   return keyOf(...platforms, ...parts);
 }
 
-/** The platforms whose tarballs of this version lie in that folder, this one included. */
-function platformsIn(folder: string): string[] {
-  const others = readdirSync(folder).flatMap((file) => {
-    const kind = /^[^-]+-((?:linux|darwin)-\w+)-/.exec(file)?.[1];
-    return kind !== undefined && file === tarballName(platformName(kind)) ? [kind] : [];
-  });
-  return [...new Set([...others, platform])].sort();
-}
-
 function pack(folder: string, output: string): void {
   run("npm", ["pack", "--ignore-scripts", "--silent", "--pack-destination", output], folder);
 }
@@ -54,7 +45,7 @@ function makePackages(output: string): void {
   const { library } = layoutOf(false);
   if (!existsSync(library)) throw new PackageFailure(`${library} is missing; run "npm run build"`);
   mkdirSync(output, { recursive: true });
-  const platforms = platformsIn(output);
+  const platforms = platformsIn(readdirSync(output));
   const [binary, source] = [join(output, platform), join(output, "sipcore")];
   const tarballs = [tarballName(own.name), tarballName(platformName(platform))].map((file) =>
     join(output, file)
