@@ -14,6 +14,8 @@ const kinds:
     ["ICE", { useIce: true }, "iceActive"],
   ];
 
+const none = { packetsRefused: 0, packetsReplayed: 0 };
+
 describe("AudioTransport.update() below which more goes on", () => {
   before(() => startEngine({ rtpPortRange: [43000, 43199] }));
   after(stopEngine);
