@@ -249,7 +249,9 @@ describe("Calls with SRTP", () => {
         const heard = await Promise.all(calls.map((call) => converse(callee, port, call)));
         for (const [index, call] of calls.entries()) {
           // Where the machine is too busy for all at once, the sound of one alone.
-          if (heard[index]! <= 0.9) heard[index] = await converse(callee, port, call);
+          for (let attempt = 2; attempt <= 4 && heard[index]! <= 0.9; attempt++) {
+            heard[index] = await converse(callee, port, call);
+          }
           assertGreater(heard[index]!, 0.9, call[0]);
         }
       } finally {

@@ -532,7 +532,10 @@ describe("RTPTransport with SRTP", () => {
         () => pair.left.statistics!.rx.packets > 3 && pair.right.statistics!.rx.packets > 3,
         "sound",
       );
-      assertGreater(pair.left.transport.srtpStatistics!.packetsRefused, 0);
+      const refused = [pair.left, pair.right].map(({ transport }) =>
+        transport.srtpStatistics!.packetsRefused
+      );
+      assertGreater(refused[0]! + refused[1]!, 0);
     }
   });
 
@@ -553,7 +556,8 @@ describe("RTPTransport with SRTP", () => {
       }
       const heard = pair.right.statistics!.rx.packets;
       await until(() => pair.right.statistics!.rx.packets > heard + 10, "sound after it");
-      assertGreater(transport.srtpStatistics!.packetsRefused, 1000);
+      // Most of them the socket has no room for.
+      assertGreater(transport.srtpStatistics!.packetsRefused, 100);
       assertNotEquals(transport.srtpCipher, null);
     }
   });
