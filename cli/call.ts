@@ -116,9 +116,9 @@ export class Call {
     const { report } = this.#options;
     const isFirst = !this.#sound.audio!.isStarted;
     this.#sound.start(local, remote);
-    if (!isFirst) return;
     const { codec, sampleRate } = this.#sound.audio!;
     report({ type: "talk", codec: codec ?? "?", sampleRate: sampleRate ?? 0 });
+    if (!isFirst) return;
     this.#timers.push(setInterval(() => {
       const level = this.#sound.level;
       if (level !== null) report({ type: "level", ...level });

@@ -264,11 +264,13 @@ export function postLazily<N extends NotificationName>(
   sender: NotificationMap[N]["sender"],
   timestamp: Date,
   make: () => PostedData<N>,
+  unheard?: () => void,
 ): void {
   announce(
     name,
     sender,
     () => new LazyNotification(name, sender, () => complete(make(), timestamp)) as unknown as SIPNotification,
+    unheard,
   );
 }
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-import { errors, records } from "../ffi/bindings/records.ts";
+import { records } from "../ffi/bindings/records.ts";
 import type { Serial } from "../ffi/types.ts";
-import { argumentBlock, type Reader } from "../ffi/wire.ts";
+import type { Reader } from "../ffi/wire.ts";
 import { type Body, encodeBody } from "./body.ts";
 import { checkInteger, checkOptionalText } from "./check_argument.ts";
-import { endSender, post } from "./dispatch.ts";
+import { Deadlines } from "./deadlines.ts";
+import { endSender } from "./dispatch.ts";
 import { SIPCoreError, SIPCoreInvalidStateError } from "./errors.ts";
-import { checkExtraHeaders, writeHeaders } from "./extra_headers.ts";
-import { emptyHeaderMap } from "./header_map.ts";
+import { checkExtraHeaders } from "./extra_headers.ts";
 import { type BaseHeader, FrozenContactHeader } from "./headers.ts";
 import {
   checkContact,
@@ -16,7 +16,6 @@ import {
   checkSdp,
   defaultContact,
   sessionTimerOf,
-  writeInvite,
 } from "./invitation_arguments.ts";
 import {
   type Cause,
@@ -30,8 +29,19 @@ import {
   step,
 } from "./invitation_cause.ts";
 import { InvitationAttributes, type InvitationParts, partsOf } from "./invitation_attributes.ts";
+import { postAgreement, postChange, postDisagreement } from "./invitation_change.ts";
 import { InvitationDialog, nothing } from "./invitation_dialog.ts";
 import { endingOf } from "./invitation_ending.ts";
+import {
+  nativeAck,
+  nativeAnswer,
+  nativeCancelReinvite,
+  nativeEnd,
+  nativeInvite,
+  nativeReinvite,
+  nativeRequest,
+  offer,
+} from "./invitation_native.ts";
 import type {
   InvitationNotifications,
   InvitationState,
@@ -53,14 +63,12 @@ import {
 } from "./invitation_transfer.ts";
 import type { InvitationTransferState } from "./invitation_transfer_notifications.ts";
 import { lazy } from "./lazy.ts";
-import { checkSize } from "./message_size.ts";
 import { notificationsOf } from "./notification.ts";
 import type { NotificationStream } from "./notification_stream.ts";
 import { readPeerMessage } from "./peer_message.ts";
 import { hold, onBirth, release } from "./registry.ts";
-import { check, create, running, runningOrNull, statusText } from "./running.ts";
+import { running, runningOrNull, statusText } from "./running.ts";
 import type { BaseSDPSession } from "./sdp_session.ts";
-import { writeSessionTimer } from "./session_timer.ts";
 import type { SIPMessage } from "./sip_message.ts";
 import { sipTimers } from "./sip_timers.ts";
 import { checkTimeout } from "./timeout.ts";
@@ -68,9 +76,6 @@ import type { BaseSIPURI } from "./uri.ts";
 
 /** How long the peer's offer in a 2xx waits for `sendAck()`, in ms. */
 const ackTime = 5000;
-
-/** What a re-INVITE carries; twin of `enum offer` in shim/invitation_reinvite.c. */
-const offer = { CURRENT: 0, GIVEN: 1, NONE: 2 } as const;
 
 /**
  * A call: an INVITE, its dialog and how it ends (RFC 3261, sections 12 to 15), from either side.
@@ -122,6 +127,9 @@ export class Invitation extends InvitationAttributes {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #unlisten: () => void = () => {};
 
+  /** Calls of the peers' whose 2xx waits for its ACK. */
+  static readonly #missingAcks: Deadlines<Invitation> = new Deadlines((call) => call.#forget());
+
   /** The state; null before anything was sent. */
   get state(): InvitationState {
     return this.#state;
@@ -157,14 +165,9 @@ export class Invitation extends InvitationAttributes {
         this.#state,
       );
     }
-    const native = running();
+    running();
     const contactHeader = invite.contactHeader ?? defaultContact(invite);
-    const args = writeInvite(argumentBlock(), invite, contactHeader);
-    checkSize(args);
-    const serial = create(
-      "Could not send INVITE",
-      (status) => native.sc_invitation_create(args.block, args.size, status),
-    );
+    const serial = nativeInvite(invite, contactHeader);
     const dialog = this.#begin(serial, "outgoing");
     this.#parts.credentials = invite.credentials;
     this.#parts.routeHeader = invite.routeHeader;
@@ -225,16 +228,10 @@ export class Invitation extends InvitationAttributes {
     if (code >= 200 && code < 300 && !sdp && !mayLackSdp) {
       throw new SIPCoreError("A 2xx needs sdp: the answer to the offer", "INVALID_STATE");
     }
-    const args = argumentBlock().text(reason ?? "").text(contactHeader?.body ?? "").text(sdp?.text ?? "");
-    writeSessionTimer(writeHeaders(args, extraHeaders), sessionTimer);
-    checkSize(args);
     const proposed = this.#offers.proposedLocal;
     if (sdp && !this.#hasAnswered) this.#offers.proposedLocal = sdp.value;
     try {
-      check(
-        running().sc_invitation_answer(this.#serial, code, args.block, args.size),
-        "Could not answer the INVITE",
-      );
+      nativeAnswer(this.#serial, code, { reason, contactHeader, sdp, extraHeaders, sessionTimer });
     } catch (error) {
       this.#offers.proposedLocal = proposed;
       throw error;
@@ -282,17 +279,7 @@ export class Invitation extends InvitationAttributes {
       );
     }
     const kind = sdp ? offer.GIVEN : options.sdp === null ? offer.NONE : offer.CURRENT;
-    const args = argumentBlock().u8(kind).text(contactHeader?.body ?? "").text(sdp?.text ?? "");
-    writeHeaders(args, extraHeaders);
-    checkSize(args);
-    const status = running().sc_invitation_reinvite(this.#serial, args.block, args.size);
-    if (status === errors.SC_EBUSY) {
-      throw new SIPCoreInvalidStateError(
-        "Could not send re-INVITE: an INVITE of the peer's is on its way",
-        this.#state,
-      );
-    }
-    check(status, "Could not send re-INVITE");
+    nativeReinvite(this.#serial, { kind, contactHeader, sdp, extraHeaders }, this.#state);
     this.#proposing = true;
     this.#cancellingProposal = false;
     if (contactHeader) this.#parts.dialog!.localContact = () => contactHeader;
@@ -309,11 +296,8 @@ export class Invitation extends InvitationAttributes {
     if (this.#serial === null || !this.#proposing || this.#cancellingProposal || this.#ending) {
       throw new SIPCoreInvalidStateError("Could not cancel: there is no re-INVITE of ours", this.#state);
     }
-    const status = running().sc_invitation_cancel_reinvite(this.#serial);
+    nativeCancelReinvite(this.#serial);
     this.#cancellingProposal = true;
-    // Its end, which was faster, is about to be told.
-    if (status === errors.SC_EGONE) return;
-    check(status, "Could not cancel the re-INVITE");
   }
 
   /**
@@ -330,12 +314,10 @@ export class Invitation extends InvitationAttributes {
     if (this.#serial === null || this.#ack !== "owed" || this.#ending) {
       throw new SIPCoreInvalidStateError("Could not send ACK: none waits for an answer", this.#state);
     }
-    const args = argumentBlock().text(answer.text);
-    checkSize(args);
     const proposed = this.#offers.proposedLocal;
     this.#offers.proposedLocal = answer.value;
     try {
-      check(running().sc_invitation_ack(this.#serial, args.block, args.size), "Could not send ACK");
+      nativeAck(this.#serial, answer);
     } catch (error) {
       this.#offers.proposedLocal = proposed;
       throw error;
@@ -360,8 +342,7 @@ export class Invitation extends InvitationAttributes {
         this.#sendEnd(0, []);
         return;
       }
-      const args = argumentBlock().text("");
-      running().sc_invitation_ack(this.#serial, args.block, args.size);
+      nativeAck(this.#serial, null);
       this.#ackSent();
     }, ackTime);
   }
@@ -402,12 +383,7 @@ export class Invitation extends InvitationAttributes {
     if (this.#serial === null || this.#ending) {
       throw new SIPCoreInvalidStateError(`Could not send ${method}: the call is over`, this.#state);
     }
-    const args = writeHeaders(argumentBlock().text(method), headers).text(contentType).bytes(body);
-    checkSize(args);
-    check(
-      running().sc_invitation_send_request(this.#serial, args.block, args.size),
-      `Could not send ${method}`,
-    );
+    nativeRequest(this.#serial, method, headers, contentType, body);
   }
 
   /** Where the last transfer of this call stands, in either direction; null: there was none. */
@@ -480,6 +456,7 @@ export class Invitation extends InvitationAttributes {
     const unanswered = this.direction === "incoming" && !this.#finalSent;
     this.#sendEnd(unanswered ? 603 : 0, extraHeaders);
     clearTimeout(this.#timer);
+    Invitation.#missingAcks.delete(this);
     const serial = this.#serial;
     this.#timer = setTimeout(() => {
       this.#timedOut = true;
@@ -488,12 +465,7 @@ export class Invitation extends InvitationAttributes {
   }
 
   #sendEnd(code: number, extraHeaders: readonly BaseHeader[]): void {
-    const args = writeHeaders(argumentBlock(), extraHeaders);
-    checkSize(args);
-    const status = running().sc_invitation_end(this.#serial!, code, args.block, args.size);
-    // The peer has ended it meanwhile: the change that tells so is on its way.
-    if (status === errors.SC_EGONE) return;
-    check(status, "Could not end the invitation");
+    if (!nativeEnd(this.#serial!, code, extraHeaders)) return;
     this.#ending = true;
     clearTimeout(this.#ackTimer);
     if (code) this.#finalSent = true;
@@ -596,9 +568,7 @@ export class Invitation extends InvitationAttributes {
         if (!this.#ending) {
           clearTimeout(this.#timer);
           dialog.name();
-          if (dialog.direction === "incoming") {
-            this.#timer = setTimeout(() => this.#forget(), missingAckTime());
-          }
+          if (dialog.direction === "incoming") Invitation.#missingAcks.add(this, missingAckTime());
           if (
             dialog.direction === "outgoing" && !this.#offers.hasAgreed &&
             this.#offers.proposedLocal === nothing
@@ -635,6 +605,7 @@ export class Invitation extends InvitationAttributes {
     }
     if (this.#ending) return;
     clearTimeout(this.#timer);
+    Invitation.#missingAcks.delete(this);
     const acknowledged = this.direction === "incoming" ? change.cause : noCause;
     this.#became("connected", acknowledged, time);
   }
@@ -725,23 +696,11 @@ export class Invitation extends InvitationAttributes {
     if (this.#ending || this.#state === "disconnected") return;
     const agreed = status === 0 ? this.#offers.agree(reader.bytes(), reader.bytes()) : null;
     if (agreed) {
-      const { local, remote } = agreed;
-      post("SIPInvitationGotSDPUpdate", this, {
-        succeeded: true,
-        get localSdp() {
-          return local();
-        },
-        remoteSdp: remote,
-        error: null,
-      }, { timestamp: time });
+      postAgreement(this, agreed.local, agreed.remote, time);
     } else {
       if (this.direction === "outgoing" && this.#ack !== "owed") this.#offers.proposedLocal = nothing;
-      post("SIPInvitationGotSDPUpdate", this, {
-        succeeded: false,
-        localSdp: null,
-        remoteSdp: null,
-        error: status === 0 ? "The peer's session description cannot be read" : statusText(status),
-      }, { timestamp: time });
+      const error = status === 0 ? "The peer's session description cannot be read" : statusText(status);
+      postDisagreement(this, error, time);
     }
     if (this.#acceptance) this.#accepted(time);
     if (this.#ack !== "sent") return;
@@ -763,32 +722,9 @@ export class Invitation extends InvitationAttributes {
     if (state === prevState && subState === prevSubState && state !== "early") return;
     this.#state = state;
     this.#subState = subState;
-    const { originator, message, disconnectReason } = cause;
     const isRequest = state === "incoming" || this.#waitingProposal;
-    post("SIPInvitationChangedState", this, {
-      prevState,
-      prevSubState,
-      state,
-      subState,
-      originator,
-      get method() {
-        return cause.method ?? message?.method ?? null;
-      },
-      get requestUri() {
-        return message?.requestUri ?? null;
-      },
-      get code() {
-        return cause.code ?? message?.code ?? null;
-      },
-      get reason() {
-        return cause.reason ?? message?.reason ?? null;
-      },
-      headers: message?.headers ?? emptyHeaderMap,
-      get body() {
-        return message?.body ?? null;
-      },
-      disconnectReason,
-    }, { timestamp: time, ...(isRequest ? { unheard: () => this.#nobodyListens() } : {}) });
+    const unheard = isRequest ? () => this.#nobodyListens() : undefined;
+    postChange(this, { prevState, prevSubState, state, subState }, cause, time, unheard);
   }
 
   #nobodyListens(): void {
@@ -804,6 +740,7 @@ export class Invitation extends InvitationAttributes {
 
   #ended(cause: Cause, time: Date): void {
     clearTimeout(this.#timer);
+    Invitation.#missingAcks.delete(this);
     clearTimeout(this.#ackTimer);
     this.#unlisten();
     if (this.#serial !== null) release(this.#serial, this);
@@ -821,6 +758,7 @@ export class Invitation extends InvitationAttributes {
     const unanswered = this.direction === "incoming" && !this.#finalSent;
     this.#sendEnd(unanswered ? 480 : 0, []);
     clearTimeout(this.#timer);
+    Invitation.#missingAcks.delete(this);
   }
 
   /** @internal */

@@ -174,7 +174,8 @@ export class SDPAttributeList extends Array<SDPAttribute> {
   /** Copies `attributes`. */
   constructor(attributes: Iterable<BaseSDPAttribute> = []) {
     super();
-    for (const attribute of attributes) this.push(SDPAttribute.from(attribute));
+    let count = 0;
+    for (const attribute of attributes) this[count++] = SDPAttribute.from(attribute);
   }
 
   /** Whether there is an attribute of this name, or one equal to this attribute. */

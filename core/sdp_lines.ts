@@ -9,16 +9,28 @@ export interface SDPLine {
 /** More than any honest session needs, and little enough that no text costs noticeable time or memory. */
 const LIMITS = { characters: 262_144, lines: 8_192 } as const;
 
+const CR = 0x0d;
+const EQUALS = 0x3d;
+
+function isLetter(code: number): boolean {
+  const lower = code | 0x20;
+  return lower >= 0x61 && lower <= 0x7a;
+}
+
 /** The lines of SDP text, ended by CRLF or LF; empty ones are passed over. */
 export function parseLines(text: string): SDPLine[] {
   if (text.length > LIMITS.characters) throw new SyntaxError(`more than ${LIMITS.characters} characters`);
   const lines: SDPLine[] = [];
-  for (const ended of text.split("\n")) {
-    const line = ended.endsWith("\r") ? ended.slice(0, -1) : ended;
-    if (line === "") continue;
+  for (let start = 0, next: number; start < text.length; start = next + 1) {
+    next = text.indexOf("\n", start);
+    if (next < 0) next = text.length;
+    const end = next > start && text.charCodeAt(next - 1) === CR ? next - 1 : next;
+    if (end === start) continue;
     if (lines.length === LIMITS.lines) throw new SyntaxError(`more than ${LIMITS.lines} lines`);
-    if (!/^[A-Za-z]=/.test(line)) throw new SyntaxError(`no "x=" in the line "${line.slice(0, 40)}"`);
-    lines.push({ type: line[0]!, value: line.slice(2) });
+    if (!isLetter(text.charCodeAt(start)) || end < start + 2 || text.charCodeAt(start + 1) !== EQUALS) {
+      throw new SyntaxError(`no "x=" in the line "${text.slice(start, Math.min(end, start + 40))}"`);
+    }
+    lines.push({ type: text[start]!, value: text.slice(start + 2, end) });
   }
   return lines;
 }

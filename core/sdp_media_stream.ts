@@ -415,13 +415,22 @@ export function copyAttributes(
   frozen: boolean,
 ): SDPAttributeList | FrozenSDPAttributeList {
   if (!frozen) return new SDPAttributeList(attributes);
-  return attributes instanceof FrozenSDPAttributeList ? attributes : new FrozenSDPAttributeList(attributes);
+  if (attributes instanceof FrozenSDPAttributeList) return attributes;
+  return isEmpty(attributes) ? noAttributes : new FrozenSDPAttributeList(attributes);
+}
+
+const noAttributes = new FrozenSDPAttributeList();
+const noBandwidthInfo: FrozenList<FrozenSDPBandwidthInfo> = new FrozenList();
+
+function isEmpty(items: Iterable<unknown>): boolean {
+  return Array.isArray(items) && items.length === 0;
 }
 
 export function copyBandwidthInfo(
   bandwidthInfo: Iterable<BaseSDPBandwidthInfo>,
   frozen: boolean,
 ): BaseSDPBandwidthInfo[] {
+  if (frozen && isEmpty(bandwidthInfo)) return noBandwidthInfo;
   return frozen
     ? new FrozenList([...bandwidthInfo].map(freezeBandwidthInfo))
     : [...bandwidthInfo].map((info) => SDPBandwidthInfo.from(info));

@@ -204,15 +204,17 @@ function lineEnd(bytes: Uint8Array, from: number): number {
   return end < 0 ? bytes.length : end + 1;
 }
 
-/** The last start line: one after another is often the same, and to compare bytes is much less than to decode them. */
-let lastStart: { readonly bytes: Uint8Array; readonly line: StartLine } | null = null;
+/** Start lines that were read: the same ones come again, and to compare bytes is much less than to decode them. */
+const starts: ({ readonly bytes: Uint8Array; readonly line: StartLine } | undefined)[] = new Array(32);
 
 function startLineOf(bytes: Uint8Array, start: number, end: number): StartLine {
-  if (lastStart === null || !isSame(lastStart.bytes, bytes, start, end)) {
-    const own = bytes.slice(start, end);
-    lastStart = { bytes: own, line: parseStartLine(decodeText(own).trim()) };
-  }
-  return lastStart.line;
+  const place = ((bytes[start] ?? 0) + end - start) % starts.length;
+  const known = starts[place];
+  if (known !== undefined && isSame(known.bytes, bytes, start, end)) return known.line;
+  const own = bytes.slice(start, end);
+  const line = parseStartLine(decodeText(own).trim());
+  starts[place] = { bytes: own, line };
+  return line;
 }
 
 function isSame(some: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {

@@ -40,9 +40,20 @@ async function answer(invitation: Invitation, file: string): Promise<void> {
   invitation.sendResponse(200, { sdp });
   for await (const note of notes) {
     if (note.name === "SIPInvitationGotSDPUpdate" && note.data.succeeded) {
-      audio.start(note.data.localSdp, note.data.remoteSdp);
+      const { localSdp, remoteSdp } = note.data;
+      if (audio.isStarted) {
+        audio.update(localSdp, remoteSdp);
+        continue;
+      }
+      audio.start(localSdp, remoteSdp);
       music.start();
       mixer.connectSlots(music, audio);
+    } else if (note.name === "SIPInvitationChangedState" && note.data.subState === "received_proposal") {
+      // The caller holds, or wants another codec.
+      const answer = SDPSession.from(invitation.sdp.activeLocal!);
+      answer.version++;
+      answer.media = [audio.getLocalMedia(false, { remoteSdp: invitation.sdp.proposedRemote })];
+      invitation.sendResponse(200, { sdp: answer });
     }
   }
   console.log(`${invitation.remoteIdentity?.uri} has hung up`);

@@ -42,6 +42,10 @@ invitation.sendInvite({
 
 for await (const { name, data } of notes) {
   if (name === "SIPInvitationGotSDPUpdate" && data.succeeded) {
+    if (audio.isStarted) {
+      audio.update(data.localSdp, data.remoteSdp); // a re-INVITE has changed something
+      continue;
+    }
     audio.start(data.localSdp, data.remoteSdp);
     recording.start();
     mixer.connectSlots(audio, recording);

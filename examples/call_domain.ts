@@ -54,7 +54,8 @@ async function call(routeHeader: RouteHeader): Promise<boolean> {
   let reached = false;
   for await (const { name, data } of notes) {
     if (name === "SIPInvitationGotSDPUpdate" && data.succeeded) {
-      audio.start(data.localSdp, data.remoteSdp);
+      if (audio.isStarted) audio.update(data.localSdp, data.remoteSdp);
+      else audio.start(data.localSdp, data.remoteSdp);
     } else if (name === "SIPInvitationChangedState") {
       console.log(data.prevState, "->", data.state, data.code ?? "", data.reason ?? "");
       if (data.state === "connected") wait(5000).then(() => invitation.end());

@@ -64,7 +64,7 @@ export class AudioMixer {
   readonly sampleRate: number;
   /** How many slots the mixer has, slot 0 included. */
   readonly slotCount: number;
-  /** Not for programs: what ends with it. */
+  /** @internal What ends with it. */
   readonly endings: Endings = new Endings();
   #serial: Serial<"audio_mixer"> | null;
   #ecTailLength = 0;
@@ -310,7 +310,10 @@ export class AudioMixer {
     return this.#serial;
   }
 
-  /** Not for programs: an object has taken a slot. */
+  /**
+   * An object has taken a slot.
+   * @internal
+   */
   enter(): void {
     this.#used++;
   }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import { checkInstance } from "../core/check_argument.ts";
 import { SIPCoreInvalidStateError } from "../core/errors.ts";
-import type { NativeObject } from "../core/native_object.ts";
 import { release, track } from "../core/registry.ts";
 import { create, running, runningOrNull } from "../core/running.ts";
 import type { Serial } from "../ffi/types.ts";
@@ -25,13 +24,16 @@ import { AudioMixer, leaveMixer } from "./audio_mixer.ts";
  * }
  * ```
  */
-export class MixerPort implements NativeObject {
+export class MixerPort {
+  /** @internal */
   readonly isLeaving = false;
+  /** The mixer that it belongs to. */
   readonly mixer: AudioMixer;
   #serial: Serial<"mixer_port"> | null = null;
   #slot: number | null = null;
   #isStarted = false;
 
+  /** It takes a slot with `start()`. */
   constructor(mixer: AudioMixer) {
     this.mixer = checkInstance(mixer, AudioMixer, "mixer");
   }
@@ -79,14 +81,17 @@ export class MixerPort implements NativeObject {
     this.stop();
   }
 
+  /** @internal */
   receive(): void {
     // It tells nothing.
   }
 
+  /** @internal */
   engineStopping(): void {
     // Sound goes through it until the calls have ended.
   }
 
+  /** @internal */
   engineStopped(): void {
     if (this.#serial === null) return;
     release(this.#serial, this);

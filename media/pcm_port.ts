@@ -2,7 +2,6 @@
 import { checkInstance, checkInteger } from "../core/check_argument.ts";
 import { endSender, post } from "../core/dispatch.ts";
 import { SIPCoreInvalidStateError } from "../core/errors.ts";
-import type { NativeObject } from "../core/native_object.ts";
 import { type Note, notificationsOf } from "../core/notification.ts";
 import type { NotificationStream } from "../core/notification_stream.ts";
 import { release, track } from "../core/registry.ts";
@@ -80,8 +79,10 @@ export interface PCMPortNotifications {
  * }
  * ```
  */
-export class PCMPort implements NativeObject {
+export class PCMPort {
+  /** @internal */
   readonly isLeaving = false;
+  /** The mixer that it belongs to. */
   readonly mixer: AudioMixer;
   /** Hz, of what is read and of what is written. */
   readonly sampleRate: number;
@@ -99,6 +100,8 @@ export class PCMPort implements NativeObject {
   #last: { readonly underruns: number; readonly silence: number } | null = null;
 
   /**
+   * A port that is not started yet.
+   *
    * @throws TypeError, RangeError for bad arguments; SIPCoreInvalidStateError when the mixer is closed or the engine does
    * not run; the signal's reason when it has aborted.
    */
@@ -295,7 +298,10 @@ export class PCMPort implements NativeObject {
     this.stop();
   }
 
-  /** Not for programs: what is called once when it has ended. */
+  /**
+   * What is called once when it has ended.
+   * @internal
+   */
   whenEnded(ended: () => void): void {
     this.#ended = ended;
   }
@@ -307,14 +313,17 @@ export class PCMPort implements NativeObject {
     return notificationsOf(this, name);
   }
 
+  /** @internal */
   receive(_kind: number, _time: Date, _reader: Reader): void {
     // What the clock tells, it tells to all ports at once.
   }
 
+  /** @internal */
   engineStopping(): void {
     // Its sound goes on until the calls have ended.
   }
 
+  /** @internal */
   engineStopped(): void {
     this.stop();
   }

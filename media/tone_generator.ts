@@ -2,7 +2,6 @@
 import { checkInstance } from "../core/check_argument.ts";
 import { endSender, post } from "../core/dispatch.ts";
 import { SIPCoreInvalidStateError } from "../core/errors.ts";
-import type { NativeObject } from "../core/native_object.ts";
 import { type Note, notificationsOf } from "../core/notification.ts";
 import type { NotificationStream } from "../core/notification_stream.ts";
 import { release, track } from "../core/registry.ts";
@@ -53,8 +52,10 @@ const PAUSE_MS = 50;
  * }
  * ```
  */
-export class ToneGenerator implements NativeObject {
+export class ToneGenerator {
+  /** @internal */
   readonly isLeaving = false;
+  /** The mixer that it belongs to. */
   readonly mixer: AudioMixer;
   #serial: Serial<"tone_generator"> | null = null;
   #slot: number | null = null;
@@ -63,6 +64,7 @@ export class ToneGenerator implements NativeObject {
   #asked = 0;
   #played = 0;
 
+  /** It takes a slot with `start()`. */
   constructor(mixer: AudioMixer) {
     this.mixer = checkInstance(mixer, AudioMixer, "mixer");
   }
@@ -192,6 +194,7 @@ export class ToneGenerator implements NativeObject {
     return notificationsOf(this, name);
   }
 
+  /** @internal */
   receive(kind: number, time: Date, reader: Reader): void {
     if (kind !== records.SC_RECORD_TONE_GENERATOR_END) return;
     // More may have been asked for before this came up.
@@ -200,10 +203,12 @@ export class ToneGenerator implements NativeObject {
     this.#tell("end", time);
   }
 
+  /** @internal */
   engineStopping(): void {
     // It plays on until the calls have ended.
   }
 
+  /** @internal */
   engineStopped(): void {
     if (this.#serial === null) return;
     if (this.#leave()) this.#tell("stopped");

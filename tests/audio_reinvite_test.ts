@@ -95,7 +95,7 @@ describe("Re-INVITE of a call with sound", () => {
     "Invitation.sendReinvite() changes codec and direction between two processes, from both sides",
     patient,
     async () => {
-      const other = startProgram("talker", [], { runtime: ownName === "Deno" ? "Bun" : "Deno" });
+      const other = startProgram("reinvited", [], { runtime: ownName === "Deno" ? "Bun" : "Deno" });
       const { match } = await other.line(/^port (\d+)$/, 20_000);
       using mixer = new AudioMixer(null, null);
       const ask = async (command: string, answer: RegExp): Promise<void> => {

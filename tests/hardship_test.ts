@@ -8,7 +8,7 @@ import { ownName, startProgram } from "./support/program.ts";
 import { skipWithoutSipp } from "./support/sipp.ts";
 
 const patient = { timeout: 120_000 };
-const calls = 80;
+const calls = 60;
 const killed = 3;
 const stops = { rounds: 2, calls: 80, rate: 200 };
 
@@ -17,7 +17,7 @@ describe("Invitation in hardship", () => {
   const programs: Record<string, Child> = {};
 
   before(() => {
-    programs["lossy"] = startProgram("lossy_calls", [calls, 100, 7]);
+    programs["lossy"] = startProgram("lossy_calls", [calls, 300, 7]);
     if (!skipWithoutProc) {
       programs["killed"] = startProgram("killed", [ownName === "Deno" ? "Bun" : "Deno", killed, killed]);
     }

@@ -160,9 +160,9 @@ describe("ICE at its end", () => {
       });
     // All in one, so that it is read in one.
     const server = createServer((socket) =>
-      socket.on("data", (data) => {
-        const once = refusal(data.subarray(4, 20));
-        socket.write(Uint8Array.from([...once, ...once, 0x40, 0, 0, 4, 1, 2, 3, 4, ...once]));
+      socket.on("data", (data: Uint8Array) => {
+        const one = refusal(data.subarray(4, 20));
+        socket.write(Uint8Array.from([...one, ...one, 0x40, 0, 0, 4, 1, 2, 3, 4, ...one]));
       }).on("error", () => {})
     );
     server.listen(0, "127.0.0.1");

@@ -185,7 +185,6 @@ const withoutText: Readonly<Record<string, string>> = {
   HeaderMap: "only received",
   NotificationCenter: "names of notifications stay in the program",
   NotificationStream: "made by the center",
-  Subscriber: "what Subscription and Referral extend",
   SIPCoreError: "says what it is told",
   SIPCoreInvalidStateError: "says what it is told",
   PJSIPError: "says what it is told",
@@ -295,7 +294,18 @@ describe("Injection", () => {
       inputDevice: (text) => new api.AudioMixer(text, null),
       outputDevice: (text) => new api.AudioMixer(null, text),
     }),
-    RTPTransport: () => ({ localRtpAddress: (localRtpAddress) => new api.RTPTransport({ localRtpAddress }) }),
+    RTPTransport: () => {
+      const turn = (more: object) => new api.RTPTransport({ iceTurn: { address: "127.0.0.1", ...more } });
+      return {
+        localRtpAddress: (localRtpAddress) => new api.RTPTransport({ localRtpAddress }),
+        iceStunAddress: (iceStunAddress) => new api.RTPTransport({ iceStunAddress }),
+        "iceTurn.address": (address) => turn({ address }),
+        "iceTurn.username": (username) => turn({ username }),
+        "iceTurn.password": (password) => turn({ password }),
+        "srtpKeying[0]": (text) => new api.RTPTransport({ srtpKeying: [text as api.SRTPKeying] }),
+        "srtpCiphers[0]": (text) => new api.RTPTransport({ srtpCiphers: [text as api.SRTPCipher] }),
+      };
+    },
   };
   for (const [name, takersOf] of Object.entries(others)) {
     it(`${name} takes no text that breaks lines`, async () => {

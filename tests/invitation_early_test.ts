@@ -360,6 +360,35 @@ describe("Invitation, without an offer of ours", () => {
     await story.end();
   });
 
+  it("Engine.stop() leaves nothing of an early offer that waits, nor of a peer that gives up", async () => {
+    await using peer = await Peer.open();
+    const early = async () => {
+      const call = await callPeer(peer, { sdp: null });
+      peer.respond(call.invite, 183, { headers: { Require: "100rel", RSeq: "1" }, body: sdp });
+      await call.story.until("early");
+      return call;
+    };
+    const refused = await early();
+    peer.respond(refused.invite, 480);
+    await refused.story.end();
+    assertThrows(() => refused.invitation.sendAck(silentSdp), SIPCoreInvalidStateError);
+    const taken = await early();
+    // A peer that does not wait for its PRACK: the offer in its 2xx is answered as any other.
+    peer.respond(taken.invite, 200, { body: sdp });
+    await taken.story.until("connecting");
+    taken.invitation.sendAck(silentSdp);
+    const ack = await peer.next({ method: "ACK", callId: header(taken.invite, "Call-ID") });
+    assertEquals(streams(ack.body), silentStreams);
+    await taken.story.until("connected");
+    const waiting = await early();
+    await stopEngine();
+    for (const { story, invitation } of [taken, waiting]) {
+      await story.end();
+      assertEquals(invitation.state, "disconnected");
+    }
+    engine = await startEngine();
+  });
+
   it("Invitation refuses all streams and hangs up, or cancels, when sendAck() does not come", async () => {
     const inTwoHundred = async () => {
       await using peer = await Peer.open();

@@ -4,6 +4,9 @@
  * survive. A request is refused statelessly, so nothing of it costs memory; a response or an ACK, which must reach
  * its transaction, loses the body and goes on.
  */
+#define _GNU_SOURCE
+#include <string.h>
+
 #include "internal.h"
 
 bool sc_door_has_refused(const pjsip_rx_data *rdata)
@@ -49,58 +52,52 @@ static void keep_answer_only(pjsip_rx_data *rdata)
     }
 }
 
-/* pjmedia refuses an empty s= line, which peers send although RFC 8866 wants a blank in it. */
-static void fill_session_name(pjsip_rx_data *rdata)
+static char *find(const pjsip_msg_body *body, const char *text)
 {
-    static const pj_str_t names[] = { { "\ns=\r\n", 5 }, { "\ns=\n", 4 } };
-    pjsip_msg_body *body = rdata->msg_info.msg->body;
-    pj_str_t text, copy;
-    char *found = NULL;
-    unsigned i;
+    return memmem(body->data, body->len, text, strlen(text));
+}
 
-    if (!body || !body_is_sdp(body) || body->print_body != &pjsip_print_text_body)
-        return;
-    text.ptr = body->data;
-    text.slen = (pj_ssize_t)body->len;
-    for (i = 0; i < PJ_ARRAY_SIZE(names) && !found; i++)
-        found = pj_strstr(&text, &names[i]);
+/* pjmedia refuses an empty s= line, which peers send although RFC 8866 wants a blank in it. */
+static void fill_session_name(pjsip_msg_body *body, pj_pool_t *pool)
+{
+    char *found = find(body, "\ns=\r\n"), *copy;
+    size_t before;
+
     if (!found)
+        found = find(body, "\ns=\n");
+    copy = found ? pj_pool_alloc(pool, body->len + 1) : NULL;
+    if (!copy)
         return;
-    copy.ptr = pj_pool_alloc(rdata->tp_info.pool, body->len + 1);
-    if (!copy.ptr)
-        return;
-    copy.slen = found + 3 - text.ptr;
-    memcpy(copy.ptr, text.ptr, (size_t)copy.slen);
-    copy.ptr[copy.slen] = '-';
-    memcpy(copy.ptr + copy.slen + 1, found + 3, (size_t)(text.slen - copy.slen));
-    body->data = copy.ptr;
+    before = (size_t)(found + 3 - (char *)body->data);
+    memcpy(copy, body->data, before);
+    copy[before] = '-';
+    memcpy(copy + before + 1, found + 3, body->len - before);
+    body->data = copy;
     body->len++;
 }
 
 /* What pjmedia would drop: it comes out again where the description is told. */
-static void keep_info(pjsip_rx_data *rdata)
+static void keep_info(pjsip_msg_body *body, pj_pool_t *pool)
 {
-    static const pj_str_t info = { "\ni=", 3 };
-    pjsip_msg_body *body = rdata->msg_info.msg->body;
-    pj_str_t text, copy;
+    pj_str_t text = { body->data, (pj_ssize_t)body->len };
 
-    if (!body || !body_is_sdp(body) || body->print_body != &pjsip_print_text_body)
+    if (!find(body, "\ni="))
         return;
-    text.ptr = body->data;
-    text.slen = (pj_ssize_t)body->len;
-    if (!pj_strstr(&text, &info))
+    text = sc_sdp_hide_info(pool, &text);
+    if (!text.ptr)
         return;
-    copy = sc_sdp_hide_info(rdata->tp_info.pool, &text);
-    if (!copy.ptr)
-        return;
-    body->data = copy.ptr;
-    body->len = (unsigned)copy.slen;
+    body->data = text.ptr;
+    body->len = (unsigned)text.slen;
 }
 
 static void prepare_sdp(pjsip_rx_data *rdata)
 {
-    fill_session_name(rdata);
-    keep_info(rdata);
+    pjsip_msg_body *body = rdata->msg_info.msg->body;
+
+    if (!body || !body_is_sdp(body) || body->print_body != &pjsip_print_text_body)
+        return;
+    fill_session_name(body, rdata->tp_info.pool);
+    keep_info(body, rdata->tp_info.pool);
 }
 
 /* An INVITE of RFC 2543 may have no Contact: its From is the remote target then. */

@@ -395,6 +395,9 @@ void sc_invitation_on_refused_sdp(pjsip_rx_data *rdata);
 bool sc_invitation_hold_offer(pjsip_rx_data *rdata);
 /* While the engine ends: no record of it any more. */
 void sc_invitation_abandon(void *object);
+/* Sends the 100s that are due; and forgets them. On the poll thread. */
+void sc_trying_sweep(const pj_time_val *now);
+void sc_trying_clear(void);
 /* The watching end, of SC_KIND_SUBSCRIPTION and SC_KIND_REFERRAL; the blocks are those of subscription.h and referral.h. */
 sc_serial sc_subscriber_create(sc_kind kind, sc_bytes args, uint32_t size, sc_status status);
 int32_t sc_subscriber_refresh(sc_kind kind, sc_serial serial, sc_bytes args, uint32_t size);

@@ -16,7 +16,10 @@
  */
 #define MAX_BEHIND_NS (50 * TICK_NS)
 
-/* Whoever holds it while the clock waits is as urgent as the clock. */
+/*
+ * With inheritance of priority: whoever holds it while the clock waits is as urgent as the clock, and what is waited
+ * for is handed over when it is given back, so that a clock which is behind, and does not sleep, starves nobody.
+ */
 static pthread_mutex_t mutex;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
@@ -26,8 +29,6 @@ static bool started, stopping;
 /* Since it was started; how many of them began when the next one was due already; the greatest lateness. */
 static uint64_t ticks, late;
 static int64_t latest;
-/* Who waits for the mutex outside the clock. */
-static atomic_uint callers;
 
 static void init_mutex(void)
 {
@@ -42,18 +43,7 @@ static void init_mutex(void)
 static void lock(void)
 {
     pthread_once(&once, init_mutex);
-    atomic_fetch_add(&callers, 1);
     pthread_mutex_lock(&mutex);
-    atomic_fetch_sub(&callers, 1);
-}
-
-/* A clock that is behind does not sleep: it would have the mutex again before anybody who waits for it wakes up. */
-static void let_callers_go_first(void)
-{
-    static const struct timespec moment = { 0, 20000 };
-
-    while (atomic_load(&callers))
-        nanosleep(&moment, NULL);
 }
 
 static int64_t now_ns(void)
@@ -117,7 +107,6 @@ static void *clock_thread(void *arg)
         if (now_ns() - due > MAX_BEHIND_NS)
             due = now_ns();
         sleep_until(due);
-        let_callers_go_first();
         pthread_mutex_lock(&mutex);
     }
     pthread_mutex_unlock(&mutex);

@@ -163,7 +163,8 @@ static void on_rtp(pjmedia_tp_cb_param *param)
         self->rtp_cb2(&inner);
     else if (self->rtp_cb)
         self->rtp_cb(self->user, param->pkt, param->size);
-    param->rem_switch = is_moved;
+    /* A handshake attaches anew, to whom it is with: below that is known then. */
+    param->rem_switch = is_moved && is_known(&self->rtp.heard);
     pj_grp_lock_release(self->base.grp_lock);
 }
 

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { Child } from "../../scripts/bench/child.ts";
 import { freePort } from "../../scripts/bench/port.ts";
 import { inPath } from "../../scripts/build/debian.ts";
+import type { CertifiedKey } from "./certificates.ts";
 import { StunClient, stunId, stunTypes } from "./stun.ts";
 
 /** For the `skip` option of `describe` and `it`: false when coturn is there, else the reason. */
@@ -23,25 +24,37 @@ export class Coturn implements AsyncDisposable {
   readonly port: number;
   /** What an RFC 3489 test means by another port. */
   readonly otherPort: number;
+  /** Its port for TLS; 0 without a certificate. */
+  readonly tlsPort: number;
   readonly #child: Child;
   readonly #folder: string;
 
-  private constructor(folder: string, port: number, otherPort: number) {
+  private constructor(folder: string, port: number, otherPort: number, tlsPort: number) {
     this.#folder = folder;
     this.port = port;
     this.otherPort = otherPort;
+    this.tlsPort = tlsPort;
     this.#child = new Child("coturn", "turnserver", ["-c", join(folder, "turnserver.conf")]);
   }
 
-  /** Starts it. Resolves when it answers. */
-  static async start(): Promise<Coturn> {
+  /** Starts it, with TLS if it gets a certificate. Resolves when it answers. */
+  static async start(certificate: CertifiedKey | null = null): Promise<Coturn> {
     const folder = mkdtempSync(join(tmpdir(), "sipcore-coturn-"));
     const [port, otherPort] = [await freePort(), await freePort()];
-    const words: Record<string, string | number> = { PORT: port, OTHER_PORT: otherPort, FOLDER: folder };
+    const tlsPort = certificate ? await freePort() : 0;
+    const tls = certificate
+      ? `tls-listening-port=${tlsPort}\ncert=${certificate.cert}\npkey=${certificate.key}`
+      : "no-tls";
+    const words: Record<string, string | number> = {
+      PORT: port,
+      OTHER_PORT: otherPort,
+      FOLDER: folder,
+      TLS: tls,
+    };
     const template = readFileSync(new URL("../peers/coturn.conf", import.meta.url), "utf8");
     const text = template.replace(/@([A-Z_]+)@/g, (_, word: string) => String(words[word]));
     writeFileSync(join(folder, "turnserver.conf"), text);
-    const coturn = new Coturn(folder, port, otherPort);
+    const coturn = new Coturn(folder, port, otherPort, tlsPort);
     try {
       await coturn.#answers();
     } catch (cause) {

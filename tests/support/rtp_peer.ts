@@ -179,6 +179,16 @@ export class RTPPeer implements Disposable {
     return this.sendControlBytes(packet);
   }
 
+  /** Whether a stream has said goodbye (RFC 3550, section 6.6). */
+  get hasBye(): boolean {
+    return this.reports.some(({ bytes }) => {
+      for (let at = 0; at + 4 <= bytes.length; at += 4 * (bytes[at + 2]! * 256 + bytes[at + 3]! + 1)) {
+        if (bytes[at + 1] === 203) return true;
+      }
+      return false;
+    });
+  }
+
   /** The first sender report that comes, or has come: its source and its time as a report names it. */
   async senderReport(): Promise<
     { at: number; ssrc: number; lastReport: number; jitter: number; lost: number }
