@@ -35,7 +35,7 @@ const openLoopSeconds = 3;
  */
 const warmUpLoads = {
   OPTIONS: { count: 12_000, rate: 4_000 },
-  INVITE: { count: 3_000, rate: 1_000 },
+  INVITE: { count: 9_000, rate: 1_500 },
   MESSAGE: { count: 6_000, rate: 2_000 },
 } as const;
 
