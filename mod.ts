@@ -106,7 +106,7 @@ export {
   type SubscriptionRequest,
   type SubscriptionResponse,
 } from "./core/notifier.ts";
-export { Subscriber } from "./core/subscriber.ts";
+export { type Subscriber } from "./core/subscriber.ts";
 export {
   type ReceivedNotify,
   type SubscriptionEnd,

@@ -7,6 +7,7 @@ import {
   NotificationCenter,
   RecordingWaveFile,
   RTPTransport,
+  type RTPTransportOptions,
   type SDPMediaStream,
   type StreamStatistics,
   WaveFile,
@@ -23,6 +24,8 @@ export interface SoundOptions {
   readonly loop: boolean;
   /** After the file, or at once where there is none, gives back what it hears. */
   readonly echo: boolean;
+  /** Encryption and ICE; left out: neither. */
+  readonly rtp?: Omit<RTPTransportOptions, "localRtpAddress">;
 }
 
 /** The fields of a "level". */
@@ -40,12 +43,17 @@ export class Sound {
 
   constructor(options: SoundOptions) {
     this.#options = options;
-    this.#transport = new RTPTransport({ localRtpAddress: options.address });
+    this.#transport = new RTPTransport({ ...options.rtp, localRtpAddress: options.address });
   }
 
   /** The stream of this call; null before `open()`. */
   get audio(): AudioTransport | null {
     return this.#audio;
+  }
+
+  /** Whether the sound is encrypted. */
+  get isSecure(): boolean {
+    return this.#transport.srtpActive;
   }
 
   /** Where the recording is; null while nothing is recorded. */
@@ -78,12 +86,12 @@ export class Sound {
     return this.#audio!.getLocalMedia(offer === null, { remoteSdp: offer });
   }
 
-  /** Starts the stream and the recording; later ones change codec, address and direction. */
+  /** Starts the stream and the recording; later ones follow what has changed. */
   start(localSdp: BaseSDPSession, remoteSdp: BaseSDPSession): void {
     const { mixer, record } = this.#options;
     const audio = this.#audio!;
     if (audio.isStarted) {
-      if (audio.isActive) audio.update(localSdp, remoteSdp);
+      if (audio.isActive) audio.update(localSdp, remoteSdp, { sdpIndex: this.#index });
       return;
     }
     audio.start(localSdp, remoteSdp, { sdpIndex: this.#index });

@@ -4,9 +4,11 @@ import { accessSync, constants } from "node:fs";
 import { AudioMixer, type AudioTransport, type Invitation, NotificationCenter } from "../mod.ts";
 import { Call, type CallOptions } from "./call.ts";
 import type { CallEvent, CallReport } from "./call_report.ts";
-import type { Input, Options } from "./command.ts";
+import type { Input, Options, Values } from "./command.ts";
 import { failedHere, Failure } from "./exit_status.ts";
 import type { Output } from "./output.ts";
+import type { SoundOptions } from "./sound.ts";
+import { readURI } from "./station.ts";
 
 /** Wide enough for G.722 and Opus. */
 const mixerRate = 16000;
@@ -19,6 +21,9 @@ export const sound: Options = {
   input: { value: "DEVICE", help: "talk with this sound device; see sipcore devices" },
   output: { value: "DEVICE", help: "hear with this sound device" },
   codec: { value: "NAME", help: "only this codec, such as PCMU, G722 or opus" },
+  srtp: { help: "encrypt the sound with peers that can" },
+  "srtp-only": { help: "no sound with peers that cannot" },
+  stun: { value: "HOST[:PORT]", help: "find a way through NATs (ICE), with the help of this STUN server" },
 };
 
 /**
@@ -57,7 +62,9 @@ export function talk(invitation: Invitation, options: TalkOptions): Call {
   const report = (event: CallEvent): void => {
     if (event.type === "talk") {
       const { codec, sampleRate } = event;
-      output.event("talk", { codec, sampleRate }, `Sound by ${codec} at ${sampleRate / 1000} kHz`);
+      const { isSecure } = call.sound;
+      const text = `Sound by ${codec} at ${sampleRate / 1000} kHz${isSecure ? ", encrypted" : ""}`;
+      output.event("talk", { codec, sampleRate, srtp: isSecure }, text);
       joinDevices(mixer, call.sound.audio!, values.text("input"), values.text("output"));
     } else if (event.type === "played") {
       output.event("played", {}, null);
@@ -73,10 +80,23 @@ export function talk(invitation: Invitation, options: TalkOptions): Call {
     echo: values.has("echo"),
     hangUpAfter,
     report,
+    rtp: rtpOptions(values),
   };
   const call: Call = new Call(invitation, callOptions, started);
   tell(invitation, call, output, digits);
   return call;
+}
+
+/** Encryption and ICE, as the options want them. */
+function rtpOptions(values: Values): SoundOptions["rtp"] & object {
+  const stun = values.text("stun");
+  const server = stun === null ? null : readURI(stun);
+  return {
+    useSrtp: values.has("srtp") || values.has("srtp-only"),
+    srtpForced: values.has("srtp-only"),
+    ...(server &&
+      { useIce: true, iceStunAddress: server.host, ...(server.port && { iceStunPort: server.port }) }),
+  };
 }
 
 /** Slot 0 of the mixer is its sound device. */

@@ -193,12 +193,14 @@ export class Referral extends Subscriber<"referral"> {
     return notificationsOf(this, name);
   }
 
+  /** @internal */
   protected override heard(peer: PeerMessage): SIPMessage | null {
     const message = super.heard(peer);
     this.#remoteContactHeader = message?.contact ?? this.#remoteContactHeader;
     return message;
   }
 
+  /** @internal */
   protected override notified(peer: PeerMessage, time: Date): void {
     const message = this.heard(peer);
     const state = message?.headers.get("Subscription-State");
@@ -209,6 +211,7 @@ export class Referral extends Subscriber<"referral"> {
     postLazily("SIPReferralGotNotify", this, time, () => notifyData(peer));
   }
 
+  /** @internal */
   protected override terminated(
     { cause, code, reason }: NativeSubscriptionChange,
     message: SIPMessage | null,
@@ -219,6 +222,7 @@ export class Referral extends Subscriber<"referral"> {
     else this.#failed(message?.code ?? code, message?.reason || reason, time);
   }
 
+  /** @internal */
   protected override abandoned(reason: string): void {
     if (this.isEnding) this.#ended(new Date());
     else this.#failed(503, reason, new Date());

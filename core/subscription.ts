@@ -172,12 +172,14 @@ export class Subscription extends Subscriber<"subscription"> {
     return notificationsOf(this, name);
   }
 
+  /** @internal */
   protected override notified(peer: PeerMessage, time: Date): void {
     const message = this.heard(peer);
     if (!isAcceptable(message, new Engine().events.get(this.#event) ?? [])) return;
     postLazily("SIPSubscriptionGotNotify", this, time, () => notifyData(peer));
   }
 
+  /** @internal */
   protected override terminated(
     { cause, code, reason }: NativeSubscriptionChange,
     message: SIPMessage | null,
@@ -187,6 +189,7 @@ export class Subscription extends Subscriber<"subscription"> {
     else this.#failed(message?.code ?? code, message?.reason || reason, message, time);
   }
 
+  /** @internal */
   protected override abandoned(reason: string): void {
     if (this.hasStarted || this.isEnding) this.#ended({ reason, retryAfter: null }, new Date());
     else this.#failed(503, reason, null, new Date());

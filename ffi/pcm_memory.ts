@@ -4,23 +4,28 @@ import { setImmediate } from "node:timers";
 import type { NativeLibrary } from "./library.ts";
 import { runtime } from "./runtime.ts";
 
-/** What the two sides tell each other, ahead of the sound: indices of words, twin of `sc_pcm_words`. */
+/** What the two sides tell each other, ahead of the sound: the places of words, twin of `enum sc_pcm_word`. */
 export const pcmWords = {
   /** The media clock's: frames put there, samples played, how often there were none, ms of silence instead. */
-  heard: 0,
-  played: 1,
-  underruns: 2,
-  silence: 3,
+  SC_PCM_HEARD: 0,
+  SC_PCM_PLAYED: 1,
+  SC_PCM_UNDERRUNS: 2,
+  SC_PCM_SILENCE: 3,
   /** Ours: samples written, when to be told, and at which sample. */
-  written: 16,
-  wake: 17,
-  wakeAt: 18,
+  SC_PCM_WRITTEN: 16,
+  SC_PCM_WAKE: 17,
+  SC_PCM_WAKE_AT: 18,
+  /** How many there are. */
+  SC_PCM_WORDS: 32,
 } as const;
 
-/** Bits of `pcmWords.wake`, twin of `enum sc_pcm_wake`. */
-export const pcmWake = { heard: 1, room: 2, played: 4, last: 8 } as const;
-
-const wordCount = 32;
+/** Bits of `SC_PCM_WAKE`, twin of `enum sc_pcm_wake`. */
+export const pcmWake = {
+  SC_PCM_WAKE_HEARD: 1,
+  SC_PCM_WAKE_ROOM: 2,
+  SC_PCM_WAKE_PLAYED: 4,
+  SC_PCM_LAST: 8,
+} as const;
 
 /** What a port's part of the memory consists of. */
 export interface PCMPlace {
@@ -63,7 +68,7 @@ export class PCMMemory {
     // The first one has what concerns all ports.
     this.#segment(0);
     const buffer = this.#segment(segment);
-    const words = new Int32Array(buffer, offset, wordCount);
+    const words = new Int32Array(buffer, offset, pcmWords.SC_PCM_WORDS);
     if (!this.#isMapped) words.fill(0);
     const heard = new Int16Array(buffer, offset + words.byteLength, heardSamples);
     const said = new Int16Array(buffer, heard.byteOffset + heard.byteLength, saidSamples);

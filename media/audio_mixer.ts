@@ -310,7 +310,10 @@ export class AudioMixer {
     return this.#serial;
   }
 
-  /** Not for programs: an object has taken a slot. */
+  /**
+   * An object has taken a slot.
+   * @internal
+   */
   enter(): void {
     this.#used++;
   }

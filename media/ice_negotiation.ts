@@ -27,10 +27,13 @@ export type ICECandidateType = "host" | "srflx" | "prflx" | "relay";
 export interface ICECandidate {
   /** Its number in its list. */
   readonly id: number;
+  /** What it is for: sound, or reports about it. */
   readonly component: "RTP" | "RTCP";
+  /** What kind of address it is. */
   readonly type: ICECandidateType;
   /** An IP address. */
   readonly address: string;
+  /** The port. */
   readonly port: number;
   /** RFC 8445, section 5.1.2. */
   readonly priority: number;
@@ -43,18 +46,23 @@ export type ICECheckState = "FROZEN" | "WAITING" | "IN_PROGRESS" | "SUCCEEDED" |
 export interface ICECheck {
   /** Its number in the list. */
   readonly id: number;
+  /** What it is for: sound, or reports about it. */
   readonly component: "RTP" | "RTCP";
   /** Ours. */
   readonly source: EndpointAddress;
   /** The peer's. */
   readonly destination: EndpointAddress;
+  /** Whether it was nominated to be used. */
   readonly nominated: boolean;
+  /** How far it came. */
   readonly state: ICECheckState;
 }
 
 /** The candidates of one side that were chosen; null: the component is not in use. */
 export interface ICEChosenCandidates {
+  /** For the sound. */
   readonly rtp: ICECandidate | null;
+  /** For the reports about it. */
   readonly rtcp: ICECandidate | null;
 }
 
@@ -62,10 +70,15 @@ export interface ICEChosenCandidates {
 export interface ICEResult {
   /** From the start of the checks on, in seconds. */
   readonly duration: number;
+  /** Ours that are in use. */
   readonly chosenLocalCandidates: ICEChosenCandidates;
+  /** The peer's that are in use. */
   readonly chosenRemoteCandidates: ICEChosenCandidates;
+  /** All of ours. */
   readonly localCandidates: readonly ICECandidate[];
+  /** All of the peer's. */
   readonly remoteCandidates: readonly ICECandidate[];
+  /** The pairs that were checked. */
   readonly connectivityChecksResults: readonly ICECheck[];
 }
 

@@ -15,7 +15,9 @@ export interface ICETURNServer {
   port?: number;
   /** Default "udp". "tls" looks at certificates as `engine.tlsVerifyServer` says, for the name `address`. */
   transport?: TURNTransport;
+  /** What it asks for. */
   username?: string;
+  /** Its password. */
   password?: string;
 }
 
@@ -27,6 +29,7 @@ export interface ICEOptions {
   iceStunAddress?: string | null;
   /** Default 3478. */
   iceStunPort?: number;
+  /** A TURN server, whose relay is a candidate; null: none. */
   iceTurn?: ICETURNServer | null;
   /** Whether nothing but the relay of `iceTurn` is a candidate, so that the peer learns no address of ours. Default false. */
   iceRelayOnly?: boolean;

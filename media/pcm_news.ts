@@ -7,8 +7,8 @@ import { PCMMemory } from "../ffi/pcm_memory.ts";
 
 /** Who waits for sound, or for room. */
 export interface PCMWaiter {
-  /** Takes what has come about; false: it waits for nothing any more. */
-  look(): boolean;
+  /** Takes what has come about, and says whether it waits for more. */
+  look(): void;
 }
 
 /** What waits is held: a program may have nothing of it in hand but the promise of a read. */
@@ -41,9 +41,7 @@ export function forgetNews(waiter: PCMWaiter): void {
 }
 
 function lookAround(): void {
-  for (const waiter of waiters) {
-    if (!waiter.look()) waiters.delete(waiter);
-  }
+  for (const waiter of waiters) waiter.look();
 }
 
 onBirth(records.SC_RECORD_PCM_NEWS, () => {

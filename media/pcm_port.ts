@@ -2,7 +2,6 @@
 import { checkInstance, checkInteger } from "../core/check_argument.ts";
 import { endSender, post } from "../core/dispatch.ts";
 import { SIPCoreInvalidStateError } from "../core/errors.ts";
-import type { NativeObject } from "../core/native_object.ts";
 import { type Note, notificationsOf } from "../core/notification.ts";
 import type { NotificationStream } from "../core/notification_stream.ts";
 import { release, track } from "../core/registry.ts";
@@ -80,8 +79,10 @@ export interface PCMPortNotifications {
  * }
  * ```
  */
-export class PCMPort implements NativeObject {
+export class PCMPort {
+  /** @internal */
   readonly isLeaving = false;
+  /** The mixer that it belongs to. */
   readonly mixer: AudioMixer;
   /** Hz, of what is read and of what is written. */
   readonly sampleRate: number;
@@ -95,8 +96,12 @@ export class PCMPort implements NativeObject {
   #slot: number | null = null;
   #isOver = false;
   #ended: () => void = () => {};
+  /** What the ring had counted in the end: its place is another port's then. */
+  #last: { readonly underruns: number; readonly silence: number } | null = null;
 
   /**
+   * A port that is not started yet.
+   *
    * @throws TypeError, RangeError for bad arguments; SIPCoreInvalidStateError when the mixer is closed or the engine does
    * not run; the signal's reason when it has aborted.
    */
@@ -175,9 +180,6 @@ export class PCMPort implements NativeObject {
     if (native !== null) pcmMemory(native).exchange();
   }
 
-  /** After the end the place is another port's. */
-  #last: { readonly underruns: number; readonly silence: number } | null = null;
-
   /**
    * Takes a slot. Once only.
    *
@@ -216,19 +218,17 @@ export class PCMPort implements NativeObject {
   /** From now on the clock tells of what is wanted. */
   #await(): void {
     if (this.#ring === null) return;
-    const bits = this.#writer.wake | (this.#reader.isWaiting ? pcmWake.heard : 0);
+    const bits = this.#writer.wake | (this.#reader.isWaiting ? pcmWake.SC_PCM_WAKE_HEARD : 0);
     this.#ring.wakeOn(bits, this.#writer.wakeAt);
-    if (bits & ~pcmWake.last) awaitNews(this);
+    if (bits & ~pcmWake.SC_PCM_LAST) awaitNews(this);
+    else forgetNews(this);
   }
 
-  /** Not for programs: what has come about meanwhile; false: nothing is waited for. */
-  look(): boolean {
+  /** Not for programs: what has come about meanwhile. */
+  look(): void {
     this.#reader.look();
     this.#writer.look();
-    if (this.#ring === null) return false;
-    const bits = this.#writer.wake | (this.#reader.isWaiting ? pcmWake.heard : 0);
-    this.#ring.wakeOn(bits, this.#writer.wakeAt);
-    return (bits & ~pcmWake.last) !== 0;
+    this.#await();
   }
 
   /**
@@ -298,7 +298,10 @@ export class PCMPort implements NativeObject {
     this.stop();
   }
 
-  /** Not for programs: what is called once when it has ended. */
+  /**
+   * What is called once when it has ended.
+   * @internal
+   */
   whenEnded(ended: () => void): void {
     this.#ended = ended;
   }
@@ -310,14 +313,17 @@ export class PCMPort implements NativeObject {
     return notificationsOf(this, name);
   }
 
+  /** @internal */
   receive(_kind: number, _time: Date, _reader: Reader): void {
     // What the clock tells, it tells to all ports at once.
   }
 
+  /** @internal */
   engineStopping(): void {
     // Its sound goes on until the calls have ended.
   }
 
+  /** @internal */
   engineStopped(): void {
     this.stop();
   }

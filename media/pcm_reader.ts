@@ -12,7 +12,7 @@ export class PCMReader {
   #frames = 0;
   #dropped = 0;
 
-  /** `waits` is called when somebody wants a frame that is not there. */
+  /** `waits` is called when somebody wants a frame that is not there, and when nobody does any more. */
   constructor(waits: () => void) {
     this.#waits = waits;
     this.stream = new ReadableStream<Int16Array<ArrayBuffer>>({
@@ -20,7 +20,10 @@ export class PCMReader {
         this.#controller = controller;
       },
       pull: () => this.#pull(),
-      cancel: () => this.#finish(),
+      cancel: () => {
+        this.#finish();
+        this.#waits();
+      },
       // Nothing is read ahead: what nobody asks for stays in the ring, and gives way there.
     }, { highWaterMark: 0 });
   }

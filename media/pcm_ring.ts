@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import { type PCMMemory, type PCMPlace, pcmWords } from "../ffi/pcm_memory.ts";
 
-const { heard, played, underruns, silence, written, wake, wakeAt } = pcmWords;
+const {
+  SC_PCM_HEARD: heard,
+  SC_PCM_PLAYED: played,
+  SC_PCM_UNDERRUNS: underruns,
+  SC_PCM_SILENCE: silence,
+  SC_PCM_WRITTEN: written,
+  SC_PCM_WAKE: wake,
+  SC_PCM_WAKE_AT: wakeAt,
+} = pcmWords;
 
 /** How a port's sound lies in its place. */
 export interface PCMLayout {
@@ -64,9 +72,9 @@ export class PCMRing {
     return this.#dropped + Math.max(0, late);
   }
 
-  /** Writes as much of a chunk as there is room for; how many samples. `room`: how many samples may wait. */
-  put(chunk: Int16Array, from: number, room: number): number {
-    const count = Math.min(chunk.length - from, room - this.queued);
+  /** Writes as much of a chunk's part as there is room for; how many samples. `room`: how many samples may wait. */
+  put(chunk: Int16Array, from: number, end: number, room: number): number {
+    const count = Math.min(end - from, room - this.queued);
     if (count <= 0) return 0;
     const { words, said } = this.#place;
     const start = this.#written & said.length - 1;

@@ -22,6 +22,8 @@ interface Arrival {
 /** The chunk that goes into the ring as room comes up. */
 interface Current {
   readonly chunk: Int16Array;
+  /** How many it had when it came; its buffer may have been transferred since. */
+  readonly samples: number;
   readonly charge: number;
   at: number;
   settle: { resolve: () => void; reject: (reason: unknown) => void } | null;
@@ -95,9 +97,9 @@ export class PCMWriter {
 
   /** What the clock is to tell of: bits of `pcmWake`. */
   get wake(): number {
-    let bits = this.#isLast ? pcmWake.last : 0;
-    if (this.#current) bits |= pcmWake.room;
-    if (this.#marks.length > 0 || this.#closing) bits |= pcmWake.played;
+    let bits = this.#isLast ? pcmWake.SC_PCM_LAST : 0;
+    if (this.#current) bits |= pcmWake.SC_PCM_WAKE_ROOM;
+    if (this.#marks.length > 0 || this.#closing) bits |= pcmWake.SC_PCM_WAKE_PLAYED;
     return bits;
   }
 
@@ -143,7 +145,7 @@ export class PCMWriter {
       this.#charged -= charge;
       return;
     }
-    const current: Current = { chunk, charge, at: 0, settle: null };
+    const current: Current = { chunk, samples, charge, at: 0, settle: null };
     this.#current = current;
     if (this.#fill()) return;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -156,10 +158,13 @@ export class PCMWriter {
   #fill(): boolean {
     const current = this.#current;
     if (!current) return true;
-    const count = this.#ring?.put(current.chunk, current.at, this.#room) ?? 0;
+    const { chunk, samples } = current;
+    const end = Math.min(samples, chunk.length);
+    const count = this.#ring?.put(chunk, current.at, end, this.#room) ?? 0;
     current.at += count;
     this.#pending -= count;
-    if (current.at < current.chunk.length) return false;
+    if (current.at < end) return false;
+    this.#pending -= samples - current.at;
     this.#finishCurrent();
     return true;
   }
@@ -216,7 +221,7 @@ export class PCMWriter {
     this.#finishCurrent();
     this.#dropMarks();
     this.#flushed += dropped;
-    this.look();
+    this.#wait();
     return dropped / this.#samplesPerMs;
   }
 

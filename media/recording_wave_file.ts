@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import { checkInstance, checkText } from "../core/check_argument.ts";
+import { postException } from "../core/dispatch.ts";
 import { SIPCoreInvalidStateError } from "../core/errors.ts";
 import { release, track } from "../core/registry.ts";
 import { check, create, running, runningOrNull } from "../core/running.ts";
@@ -85,12 +86,12 @@ export class RecordingWaveFile {
     check(status, `Could not write all of ${this.filename}`);
   }
 
-  /** `stop()`, quiet about what could not be written. */
+  /** `stop()`; what could not be written is told by SIPEngineGotException. */
   [Symbol.dispose](): void {
     try {
       this.stop();
     } catch (error) {
-      reportError(error);
+      postException(error);
     }
   }
 

@@ -47,6 +47,7 @@ export interface RTPTransportNotifications extends SRTPNotifications {
   RTPTransportDidInitialize: Note<RTPTransport>;
   /** The STUN or TURN server gave no candidate: the state is "STUN_FAILED", and nothing is open. */
   RTPTransportDidFail: Note<RTPTransport, { reason: string }>;
+  /** ICE has gone on. */
   RTPTransportICENegotiationStateDidChange: Note<RTPTransport, { prevState: ICEState; state: ICEState }>;
   /** A way to the peer was found, and is in use. */
   RTPTransportICENegotiationDidSucceed: Note<RTPTransport, ICEResult>;
@@ -306,9 +307,14 @@ export class RTPTransport {
         : `Could not open an RTP transport at ${this.#bound || "all addresses"}`;
       throw new PJSIPError(what, status[0]!, statusText(status[0]!));
     }
+    try {
+      this.#srtp?.secure(serial);
+    } catch (error) {
+      running().sc_rtp_transport_close(serial);
+      throw error;
+    }
     this.#serial = serial;
     track(serial, this);
-    this.#srtp?.secure(serial);
   }
 
   /** Begins to gather; without servers all candidates are there at once. */

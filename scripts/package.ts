@@ -9,9 +9,10 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { keyOf, textOf } from "./build/digest.ts";
 import { layoutOf, ROOT } from "./build/layout.ts";
+import { lockFolder } from "./build/lock.ts";
 import { stageJavaScript } from "./package/javascript.ts";
 import { isStaged, stageLibrary } from "./package/library.ts";
-import { own, platform, platformName, tarballName } from "./package/manifest.ts";
+import { own, platform, platformName, platformsIn, tarballName } from "./package/manifest.ts";
 import { PackageFailure, run } from "./package/program.ts";
 
 const help = `Usage: npm run package [-- OPTIONS]
@@ -37,24 +38,24 @@ function keyOfSources(platforms: readonly string[]): string {
   return keyOf(...platforms, ...parts);
 }
 
-/** The platforms whose tarballs of this version lie in that folder, this one included. */
-function platformsIn(folder: string): string[] {
-  const others = readdirSync(folder).flatMap((file) => {
-    const kind = /^[^-]+-((?:linux|darwin)-\w+)-/.exec(file)?.[1];
-    return kind !== undefined && file === tarballName(platformName(kind)) ? [kind] : [];
-  });
-  return [...new Set([...others, platform])].sort();
-}
-
 function pack(folder: string, output: string): void {
   run("npm", ["pack", "--ignore-scripts", "--silent", "--pack-destination", output], folder);
 }
 
-function makePackages(output: string): void {
+async function makePackages(output: string): Promise<void> {
   const { library } = layoutOf(false);
   if (!existsSync(library)) throw new PackageFailure(`${library} is missing; run "npm run build"`);
   mkdirSync(output, { recursive: true });
-  const platforms = platformsIn(output);
+  const unlock = await lockFolder(join(output, "lock"));
+  try {
+    make(output, library);
+  } finally {
+    unlock();
+  }
+}
+
+function make(output: string, library: string): void {
+  const platforms = platformsIn(readdirSync(output));
   const [binary, source] = [join(output, platform), join(output, "sipcore")];
   const tarballs = [tarballName(own.name), tarballName(platformName(platform))].map((file) =>
     join(output, file)
@@ -77,7 +78,7 @@ function makePackages(output: string): void {
   }
 }
 
-function main(): number {
+async function main(): Promise<number> {
   try {
     const text = { type: "string" } as const;
     const { values } = parseArgs({ options: { output: text, help: { type: "boolean", short: "h" } } });
@@ -85,7 +86,7 @@ function main(): number {
       process.stdout.write(help);
       return 0;
     }
-    makePackages(resolve(values.output ?? join(ROOT, "dist")));
+    await makePackages(resolve(values.output ?? join(ROOT, "dist")));
     return 0;
   } catch (error) {
     if (error instanceof PackageFailure) console.error(error.message);
@@ -97,4 +98,4 @@ function main(): number {
   }
 }
 
-process.exitCode = main();
+process.exitCode = await main();

@@ -13,6 +13,8 @@ import {
   SIPCoreInvalidStateError,
   WaveFile,
 } from "../mod.ts";
+import { openedLibrary } from "../ffi/library.ts";
+import { readAnswer } from "../ffi/wire.ts";
 import { correlate } from "../scripts/correlation.ts";
 import { makeSound } from "../scripts/make-sounds.ts";
 import { readWav, type Sound, writeWav } from "../scripts/wav.ts";
@@ -74,6 +76,23 @@ describe("AudioMixer", () => {
       new AudioMixer(null, null, { sampleRate })
     );
     for (const mixer of mixers) mixer.close();
+  });
+
+  it("AudioMixer is driven by a clock of 50 ticks a second, which tells how late it was", async () => {
+    const figures = (): number[] => {
+      const reader = readAnswer((buffer, capacity) => openedLibrary()!.sc_clock_figures(buffer, capacity))!;
+      return [reader.f64(), reader.f64(), reader.f64()];
+    };
+    using _mixer = new AudioMixer(null, null);
+    const begin = performance.now();
+    const [before] = figures();
+    const ticked = await until(
+      () => figures()[0]! >= before! + 25 ? figures() : null,
+      "The clock stands still",
+    );
+    assert(performance.now() - begin > 450, "It is too fast");
+    assert(ticked[1]! <= ticked[0]!);
+    assert(ticked[2]! >= 0);
   });
 
   it("AudioMixer.muted keeps the volume, which ends it when it is set", () => {

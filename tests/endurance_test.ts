@@ -71,7 +71,7 @@ describe("Engine.stop() and SIPp", { skip: skipWithoutSipp || skipWithoutProc },
 describe("Invitation while JavaScript is busy", () => {
   after(stopEngine);
 
-  it("Invitation has its 100 sent at once, and each retransmission absorbed", patient, async () => {
+  it("Invitation has its 100 sent in time, and each retransmission absorbed", patient, async () => {
     const count = 200;
     const engine = await startEngine({ tcpPort: null }, { t1: 0, t2: 0, t4: 0, td: 0 });
     const { promise: isFree, resolve: free } = Promise.withResolvers<void>();

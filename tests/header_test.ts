@@ -5,6 +5,7 @@ import { describe, it } from "node:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { table } from "../ffi/bindings/mod.ts";
 import { errors, records } from "../ffi/bindings/records.ts";
+import { pcmWake, pcmWords } from "../ffi/pcm_memory.ts";
 import type { SymbolTable } from "../ffi/types.ts";
 import { layoutOf, ROOT, SHIM } from "../scripts/build/layout.ts";
 import {
@@ -126,6 +127,12 @@ describe("shim.h", () => {
 
   it("errors are those of enum sc_error", () => {
     assertEquals({ ...errors }, enumOf(shim, "sc_error"));
+  });
+
+  it("what ports and the clock tell each other has the places of pcm_memory.h", () => {
+    const header = headers.get("pcm_memory")!;
+    assertEquals({ ...pcmWords }, enumOf(header, "sc_pcm_word"));
+    assertEquals({ ...pcmWake }, enumOf(header, "sc_pcm_wake"));
   });
 
   it("SC_ABI is the number that ffi/library.ts asks for", () => {

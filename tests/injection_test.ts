@@ -185,7 +185,6 @@ const withoutText: Readonly<Record<string, string>> = {
   HeaderMap: "only received",
   NotificationCenter: "names of notifications stay in the program",
   NotificationStream: "made by the center",
-  Subscriber: "what Subscription and Referral extend",
   SIPCoreError: "says what it is told",
   SIPCoreInvalidStateError: "says what it is told",
   PJSIPError: "says what it is told",
@@ -303,6 +302,8 @@ describe("Injection", () => {
         "iceTurn.address": (address) => turn({ address }),
         "iceTurn.username": (username) => turn({ username }),
         "iceTurn.password": (password) => turn({ password }),
+        "srtpKeying[0]": (text) => new api.RTPTransport({ srtpKeying: [text as api.SRTPKeying] }),
+        "srtpCiphers[0]": (text) => new api.RTPTransport({ srtpCiphers: [text as api.SRTPCipher] }),
       };
     },
   };

@@ -19,6 +19,7 @@ import { version } from "../mod.ts";
 import { layoutOf, ROOT } from "../scripts/build/layout.ts";
 import { Child } from "../scripts/bench/child.ts";
 import { runtimeCommand } from "../scripts/demo/runtimes.ts";
+import { libraryManifest, platformsIn } from "../scripts/package/manifest.ts";
 import { sipcore, startListening } from "./support/command_line.ts";
 import { Registry } from "./support/registry.ts";
 import {
@@ -57,6 +58,19 @@ describe("npm run package", { skip: skipWithoutNpm }, () => {
       unknown
     >;
   const command = join(project, "node_modules", ".bin", "sipcore");
+
+  it("the main package names the platforms whose tarballs lie beside it", () => {
+    const files = [
+      `sipcore-linux-arm64-${version}.tgz`,
+      "sipcore-darwin-arm64-0.0.1.tgz",
+      `sipcore-sipcore-${version}.tgz`,
+      "sipcore-bun",
+      "stamp",
+    ];
+    assertEquals(platformsIn(files), [...new Set(["linux-arm64", platform])].sort());
+    const { optionalDependencies } = libraryManifest(["linux-arm64", "linux-x64"]) as Record<string, unknown>;
+    assertEquals(optionalDependencies, { "@sipcore/linux-arm64": version, "@sipcore/linux-x64": version });
+  });
 
   it("the library's package holds the shared library, its papers, and nothing else", () => {
     assertEquals(

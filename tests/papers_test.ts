@@ -52,6 +52,13 @@ const programs: Readonly<
   "call_domain.ts": { args: ["sip:bob@example.com"] },
   "message.ts": { args: [], commands: ["sipcore message sip:a@127.0.0.1:5070 'Hello!'"] },
   "register.ts": { args: ["sip:alice@example.com", "alicepw", "127.0.0.2:5060"], commands: ["sleep 0.3"] },
+  "echo.ts": { args: [], commands: ["sipcore call sip:a@127.0.0.1 --seconds 0.3"] },
+  "transcriber.ts": { args: ["recordings"], commands: ["sipcore call sip:a@127.0.0.1 --seconds 0.3"] },
+  "voice_agent.ts": {
+    args: ["ws://127.0.0.1:9", "5060"],
+    // No service is there: who calls is told so. tests/voice_agent_test.ts has one.
+    commands: ["sipcore call sip:a@127.0.0.1 --seconds 0.3 || test $? = 1"],
+  },
   "subscribe.ts": { args: ["sip:bob@127.0.0.2:5060"], commands: ["sleep 0.3"] },
 };
 
@@ -91,6 +98,12 @@ function makeCommands(stage: string): string {
   return bin;
 }
 
+/** A program that guides speak of. */
+const started = `import { Engine } from "@sipcore/sipcore";
+await using engine = new Engine();
+await engine.start();
+`;
+
 /** A network of its own, in which example.com is a Kamailio's address. */
 const namespace = `ip link set lo up && mount --bind "$0" /etc/hosts && exec "$@"`;
 
@@ -98,6 +111,7 @@ const namespace = `ip link set lo up && mount --bind "$0" /etc/hosts && exec "$@
 async function run(stage: string, jobs: readonly Job[]): Promise<string[]> {
   const place = join(folder, stage);
   await writeWav(join(place, "greeting.wav"), makeSound("callee", { seconds: 1 }));
+  writeFileSync(join(place, "program.ts"), started);
   writeFileSync(join(place, "hosts"), "127.0.0.1 localhost\n127.0.0.2 example.com sip.example.com\n");
   writeFileSync(join(place, "jobs.json"), JSON.stringify(jobs));
   const env = {
@@ -118,6 +132,8 @@ async function run(stage: string, jobs: readonly Job[]): Promise<string[]> {
     place,
   );
   const status = await child.end(240_000);
+  // An executable is large.
+  rmSync(join(place, "program"), { force: true });
   const outcomes = join(place, "outcomes");
   const lines = existsSync(outcomes) ? readFileSync(outcomes, "utf8").trim().split("\n") : [];
   const told = lines.map((line) => JSON.parse(line) as Outcome);

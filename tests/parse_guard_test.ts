@@ -233,7 +233,6 @@ describe("The parse guard", () => {
     peer.send(invite, engine.udpPort!);
     const { sender } = await coming;
     sender.sendResponse(486);
-    await peer.next({ code: 100 });
     const busy = await peer.next({ code: 486 });
     const ack = invite.replaceAll("INVITE", "ACK").replace(/To: .*/, `To: ${busy.headers.get("to")}`);
     peer.send(ack, engine.udpPort!);

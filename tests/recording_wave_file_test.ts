@@ -8,7 +8,14 @@ import process from "node:process";
 import { after, before, describe, it } from "node:test";
 import { assert, assertEquals, assertGreater, assertThrows } from "@std/assert";
 import { deadline } from "@std/async";
-import { AudioMixer, PJSIPError, RecordingWaveFile, SIPCoreInvalidStateError, WaveFile } from "../mod.ts";
+import {
+  AudioMixer,
+  NotificationCenter,
+  PJSIPError,
+  RecordingWaveFile,
+  SIPCoreInvalidStateError,
+  WaveFile,
+} from "../mod.ts";
 import { correlate } from "../scripts/correlation.ts";
 import { makeSound } from "../scripts/make-sounds.ts";
 import { decodeWav, duration, readWav, writeWav } from "../scripts/wav.ts";
@@ -108,6 +115,40 @@ describe("RecordingWaveFile", () => {
     using mixer = new AudioMixer(null, null);
     const full = new RecordingWaveFile(mixer, "/dev/full");
     assertEquals(assertThrows(() => full.start(), PJSIPError, "/dev/full").errno, 28);
+  });
+
+  it("RecordingWaveFile that cannot be written tells so at stop(), and when its mixer closes, which does", {
+    skip: process.platform === "linux" ? false : "prlimit is Linux's",
+  }, async () => {
+    const ignore = (): void => {};
+    process.on("SIGXFSZ", ignore);
+    for (const end of ["recorder", "mixer"] as const) {
+      const mixer = new AudioMixer(null, null);
+      const recorder = new RecordingWaveFile(mixer, file("gone.wav"));
+      const wave = new WaveFile(mixer, file("sound.wav"), { loop: true });
+      recorder.start();
+      // A process may not write beyond a size that it was given: here that of any sound at all.
+      execFileSync("prlimit", ["--pid", String(process.pid), "--fsize=44:unlimited"]);
+      try {
+        wave.start();
+        mixer.connectSlots(wave, recorder);
+        await until(() => mixer.getSignalLevel(recorder).tx > 0, "It hears nothing");
+        if (end === "recorder") {
+          assertThrows(() => recorder.stop(), PJSIPError, `Could not write all of ${recorder.filename}`);
+          mixer.close();
+        } else {
+          const told = new NotificationCenter().once("SIPEngineGotException");
+          mixer.close();
+          const { data } = await deadline(told, 5000);
+          assert(data.value instanceof PJSIPError, String(data.value));
+        }
+      } finally {
+        execFileSync("prlimit", ["--pid", String(process.pid), "--fsize=unlimited:unlimited"]);
+      }
+      wave.stop();
+      assertEquals([recorder.isActive, wave.isActive, mixer.usedSlotCount], [false, false, 0]);
+    }
+    process.off("SIGXFSZ", ignore);
   });
 
   it("RecordingWaveFile is whole when the engine stops in the middle", async () => {

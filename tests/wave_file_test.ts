@@ -159,6 +159,15 @@ describe("WaveFile", () => {
     assert(recording.samples.length < 20000, `${recording.samples.length} samples of 16000`);
   });
 
+  it("WaveFile at another rate is played to its very end", async () => {
+    const samples = new Int16Array(8000);
+    // The last 10 ms: what resamples holds back more than that.
+    samples.fill(8000, 7920);
+    await writeWav(file("end.wav"), { sampleRate: 8000, samples });
+    const loud = (await heard("end.wav")).samples.filter((sample) => sample > 4000).length;
+    assert(Math.abs(loud - 160) <= 4, `${loud} samples of 160`);
+  });
+
   it("WaveFile plays the mean of two channels", async () => {
     const sound = makeSound("callee", { seconds: 1 });
     const both = new Int16Array(sound.samples.length * 2);

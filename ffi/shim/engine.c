@@ -150,6 +150,7 @@ static void *poll_thread(void *arg)
         pjsip_endpt_handle_events2(sc_engine.endpt, &wait, NULL);
         sc_ring_deferred();
         pj_gettickcount(&now);
+        sc_trying_sweep(&now);
         if (now.sec != swept.sec) {
             swept = now;
             sc_incoming_request_sweep();
@@ -253,6 +254,7 @@ static void end_all(void)
     unsigned i;
 
     sc_gate_close();
+    sc_trying_clear();
     /* Children before parents; the mixers' clock goes on until the last port has left its bridge. */
     for (i = 0; i < PJ_ARRAY_SIZE(order); i++) {
         sc_object *object;

@@ -395,6 +395,9 @@ void sc_invitation_on_refused_sdp(pjsip_rx_data *rdata);
 bool sc_invitation_hold_offer(pjsip_rx_data *rdata);
 /* While the engine ends: no record of it any more. */
 void sc_invitation_abandon(void *object);
+/* Sends the 100s that are due; and forgets them. On the poll thread. */
+void sc_trying_sweep(const pj_time_val *now);
+void sc_trying_clear(void);
 /* The watching end, of SC_KIND_SUBSCRIPTION and SC_KIND_REFERRAL; the blocks are those of subscription.h and referral.h. */
 sc_serial sc_subscriber_create(sc_kind kind, sc_bytes args, uint32_t size, sc_status status);
 int32_t sc_subscriber_refresh(sc_kind kind, sc_serial serial, sc_bytes args, uint32_t size);
@@ -616,7 +619,7 @@ void sc_stream_port_leave(sc_stream_port *self);
 
 /* ---- pcm_memory.c ---------------------------------------------------------------------------------------------------- */
 
-/* What the two sides tell each other, ahead of the sound. Twin of ffi/pcm_memory.ts. */
+/* What the two sides tell each other, ahead of the sound; pcm_memory.h has the places of these words. */
 typedef struct {
     /* The media clock's. */
     atomic_uint heard; /* frames, since the start; so are the others */
@@ -630,13 +633,6 @@ typedef struct {
     atomic_uint wake_at;
     uint32_t unused_either[13];
 } sc_pcm_words;
-
-enum sc_pcm_wake {
-    SC_PCM_WAKE_HEARD = 1, /* once a frame is there */
-    SC_PCM_WAKE_ROOM = 2, /* once some of what was written has been played */
-    SC_PCM_WAKE_PLAYED = 4, /* once `played` has come to `wake_at` */
-    SC_PCM_LAST = 8 /* nothing more will be written: silence is no sign of being late */
-};
 
 /* Where a port and JavaScript meet. */
 typedef struct sc_pcm_place {

@@ -249,6 +249,8 @@ static void on_cancel(sc_call *self, pjsip_event *event)
 {
     sc_record record;
 
+    /* pjsip makes the 487 of what was sent last. */
+    sc_call_say_trying(self);
     /* Called before pjsip answers 200 and 487; what follows only knows the 487. */
     sc_record_init(&record, SC_RECORD_INVITATION_CANCELLED, self->object.serial);
     sc_call_record_event(&record, event);

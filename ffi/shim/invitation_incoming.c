@@ -102,10 +102,12 @@ void sc_invitation_on_invite(pjsip_rx_data *rdata)
     sc_call_add_usages(dlg);
     self->listener = sc_listener_pin(dlg, rdata->tp_info.transport);
     announce(self, &contact, rdata);
-    /* The 100 goes out now, however busy JavaScript is. */
-    if (pjsip_inv_initial_answer(inv, rdata, PJSIP_SC_TRYING, NULL, NULL, &tdata) == PJ_SUCCESS)
-        pjsip_inv_send_msg(inv, tdata);
-    else
+    /* What all answers are made of. The session has a reference of its own. */
+    if (pjsip_inv_initial_answer(inv, rdata, PJSIP_SC_TRYING, NULL, NULL, &tdata) == PJ_SUCCESS) {
+        pjsip_tx_data_dec_ref(tdata);
+        sc_call_wait_for_answer(self);
+    } else {
         pjsip_inv_terminate(inv, PJSIP_SC_INTERNAL_SERVER_ERROR, PJ_TRUE);
+    }
     pjsip_dlg_dec_lock(dlg);
 }

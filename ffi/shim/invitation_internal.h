@@ -3,6 +3,8 @@
 #ifndef SC_INVITATION_INTERNAL_H
 #define SC_INVITATION_INTERNAL_H
 
+#include <sys/queue.h>
+
 #include "internal.h"
 #include "invitation.h"
 
@@ -20,7 +22,7 @@ typedef struct {
     enum sc_refresher refresher;
 } sc_session_timer;
 
-typedef struct {
+typedef struct sc_call {
     sc_object object;
     pjsip_inv_session *inv;
     sc_listener *listener; /* the socket that the peer knows */
@@ -53,6 +55,9 @@ typedef struct {
     const pjmedia_sdp_session *prack_answer; /* that answer, while pjsip takes the response */
     /* The description that the program gave last, and the one before it, while the last is not agreed on. */
     char *sdp, *new_sdp;
+    /* When its INVITE gets a 100, and its place among those that wait for that. */
+    pj_time_val trying_due;
+    TAILQ_ENTRY(sc_call) trying;
 } sc_call;
 
 /* ---- invitation.c ---------------------------------------------------------------------------------------------- */
@@ -82,6 +87,13 @@ void sc_call_note_provisional(sc_call *self, const pjsip_rx_data *rdata);
 /* The program's answer goes with the PRACK; what does not fit the offer changes nothing. */
 pj_status_t sc_call_answer_held_offer(sc_call *self, const pj_str_t *text, const pjmedia_sdp_session *sdp, pj_pool_t *pool);
 void sc_call_drop_held_offer(sc_call *self);
+
+/* ---- invitation_trying.c --------------------------------------------------------------------------------------- */
+
+/* Its INVITE gets a 100, unless another answer is there soon. Once a call. */
+void sc_call_wait_for_answer(sc_call *self);
+/* Sends it now, unless something was sent. Under the dialog's lock. */
+void sc_call_say_trying(sc_call *self);
 
 /* ---- invitation_sdp.c ------------------------------------------------------------------------------------------ */
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "internal.h"
 #include "pcm_memory.h"
@@ -16,6 +17,15 @@
 typedef struct {
     atomic_uint told;
 } head;
+
+_Static_assert(offsetof(sc_pcm_words, heard) == 4 * SC_PCM_HEARD, "heard");
+_Static_assert(offsetof(sc_pcm_words, played) == 4 * SC_PCM_PLAYED, "played");
+_Static_assert(offsetof(sc_pcm_words, underruns) == 4 * SC_PCM_UNDERRUNS, "underruns");
+_Static_assert(offsetof(sc_pcm_words, silence) == 4 * SC_PCM_SILENCE, "silence");
+_Static_assert(offsetof(sc_pcm_words, written) == 4 * SC_PCM_WRITTEN, "written");
+_Static_assert(offsetof(sc_pcm_words, wake) == 4 * SC_PCM_WAKE, "wake");
+_Static_assert(offsetof(sc_pcm_words, wake_at) == 4 * SC_PCM_WAKE_AT, "wake_at");
+_Static_assert(sizeof(sc_pcm_words) == 4 * SC_PCM_WORDS, "words");
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct {
@@ -40,6 +50,7 @@ static unsigned power_of_two_above(unsigned value)
 static bool add_segment(uint32_t size)
 {
     uint32_t used = segment_count ? 0 : HEAD_SIZE;
+    void *start;
 
     if (segment_count == MAX_SEGMENTS || sc_should_fail())
         return false;
@@ -47,9 +58,10 @@ static bool add_segment(uint32_t size)
         size += used;
     else
         size = SEGMENT_SIZE;
-    segments[segment_count].start = calloc(1, size);
-    if (!segments[segment_count].start)
+    start = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (start == MAP_FAILED)
         return false;
+    segments[segment_count].start = start;
     segments[segment_count].size = size;
     segments[segment_count].used = used;
     segment_count++;
@@ -109,6 +121,8 @@ sc_pcm_place *sc_pcm_place_take(unsigned frame_samples, unsigned capacity)
         self = new_place(class);
     if (self) {
         lay_out(self, frame_samples, frames, samples);
+        /* Whoever was told last may have ended without a look, with the engine or with its isolate. */
+        atomic_store(&((head *)segments[0].start)->told, 0);
         self->next = taken;
         taken = self;
     }

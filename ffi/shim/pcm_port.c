@@ -7,6 +7,7 @@
 #include <speex/speex_resampler.h>
 
 #include "internal.h"
+#include "pcm_memory.h"
 #include "pcm_port.h"
 
 #define TICKS_PER_SECOND 50

@@ -7,7 +7,6 @@ typedef struct {
     pjmedia_transport *below; /* a pair of sockets, or ICE */
     pjmedia_transport *media; /* what is above it: closing it closes all */
     bool is_ice;
-    pj_pool_t *pool; /* of the negotiation under way */
     bool created; /* pjmedia_transport_media_create() was called */
 } rtp_transport;
 
@@ -207,36 +206,38 @@ int32_t sc_rtp_transport_ice(sc_rtp_transport transport, sc_buffer answer, uint3
     return sc_writer_done(&writer);
 }
 
-static pj_status_t read_descriptions(rtp_transport *self, sc_reader *reader, pjmedia_sdp_session **local,
-                                     pjmedia_sdp_session **remote)
+/* One negotiation; with ICE it is the SIP thread's, whose timers may be at work on the same session. */
+typedef struct {
+    rtp_transport *self;
+    pj_pool_t *pool; /* its own: a call may have as many as its peer likes */
+    pjmedia_sdp_session *local, *remote;
+    uint32_t index;
+} negotiation;
+
+/* Both descriptions and the section of both; on success the pool is the caller's to release. */
+static pj_status_t read_negotiation(negotiation *each, rtp_transport *self, sc_reader *reader, uint32_t index)
 {
     pj_str_t local_text = sc_read_text(reader), remote_text = sc_read_text(reader);
     pj_status_t status;
 
+    *each = (negotiation){ self, NULL, NULL, NULL, index };
     if (reader->failed)
         return SC_EARGS;
-    if (!self->pool)
-        self->pool = sc_pool_create("rtp", 4000);
-    if (!self->pool)
+    each->pool = sc_pool_create("rtp", 4000);
+    if (!each->pool)
         return PJ_ENOMEM;
-    status = sc_sdp_parse(self->pool, &local_text, local);
-    return status == PJ_SUCCESS ? sc_sdp_parse(self->pool, &remote_text, remote) : status;
+    status = sc_sdp_parse(each->pool, &local_text, &each->local);
+    if (status == PJ_SUCCESS)
+        status = sc_sdp_parse(each->pool, &remote_text, &each->remote);
+    if (status == PJ_SUCCESS &&
+        (!each->local || index >= each->local->media_count || (each->remote && index >= each->remote->media_count)))
+        status = SC_EARGS;
+    if (status != PJ_SUCCESS)
+        pj_pool_release(each->pool);
+    else if (self->is_ice && each->remote)
+        sc_ice_clean(each->remote, index);
+    return status;
 }
-
-/* What pjmedia wants to keep of a description it has copied: a call may negotiate as often as it likes. */
-static void forget_descriptions(rtp_transport *self)
-{
-    if (self->pool)
-        pj_pool_release(self->pool);
-    self->pool = NULL;
-}
-
-/* One negotiation; with ICE it is the SIP thread's, whose timers may be at work on the same session. */
-typedef struct {
-    rtp_transport *self;
-    pjmedia_sdp_session *local, *remote;
-    uint32_t index;
-} negotiation;
 
 static pj_status_t negotiate(pj_status_t (*work)(void *arg), negotiation *arg)
 {
@@ -250,31 +251,14 @@ static pj_status_t describe(void *arg)
     pj_status_t status;
 
     if (self->is_ice)
-        sc_ice_prepare(self->below, self->pool, each->local->media[each->index]);
+        sc_ice_prepare(self->below, each->pool, each->local->media[each->index]);
     if (!self->created) {
-        status = pjmedia_transport_media_create(self->media, self->pool, 0, each->remote, each->index);
+        status = pjmedia_transport_media_create(self->media, each->pool, 0, each->remote, each->index);
         if (status != PJ_SUCCESS)
             return status;
         self->created = true;
     }
-    return pjmedia_transport_encode_sdp(self->media, self->pool, each->local, each->remote, each->index);
-}
-
-static pj_status_t encode(rtp_transport *self, sc_reader *reader, uint32_t index, pj_str_t *text)
-{
-    negotiation each = { self, NULL, NULL, index };
-    pj_status_t status = read_descriptions(self, reader, &each.local, &each.remote);
-
-    if (status != PJ_SUCCESS)
-        return status;
-    if (!each.local || index >= each.local->media_count || (each.remote && index >= each.remote->media_count))
-        return SC_EARGS;
-    if (self->is_ice && each.remote)
-        sc_ice_clean(each.remote, index);
-    status = negotiate(describe, &each);
-    if (status == PJ_SUCCESS)
-        *text = sc_sdp_print(self->pool, each.local);
-    return status;
+    return pjmedia_transport_encode_sdp(self->media, each->pool, each->local, each->remote, each->index);
 }
 
 int32_t sc_rtp_transport_encode(sc_rtp_transport transport, sc_bytes args, uint32_t size, uint32_t index,
@@ -283,13 +267,20 @@ int32_t sc_rtp_transport_encode(sc_rtp_transport transport, sc_bytes args, uint3
     sc_writer writer = sc_writer_init(answer, capacity);
     sc_reader reader = sc_reader_init(args, size);
     rtp_transport *self = take(transport);
-    pj_str_t text = { NULL, 0 };
     pj_status_t result = SC_EGONE;
+    negotiation each;
 
     if (self) {
-        result = encode(self, &reader, index, &text);
-        sc_write_str(&writer, &text);
-        forget_descriptions(self);
+        result = read_negotiation(&each, self, &reader, index);
+        if (result == PJ_SUCCESS) {
+            pj_str_t text = { NULL, 0 };
+
+            result = negotiate(describe, &each);
+            if (result == PJ_SUCCESS)
+                text = sc_sdp_print(each.pool, each.local);
+            sc_write_str(&writer, &text);
+            pj_pool_release(each.pool);
+        }
         give_back(self);
     }
     if (status)
@@ -308,7 +299,7 @@ static pj_status_t start(void *arg)
     pj_status_t status;
 
     pj_grp_lock_acquire(media->grp_lock);
-    status = pjmedia_transport_media_start(media, each->self->pool, each->local, each->remote, each->index);
+    status = pjmedia_transport_media_start(media, each->pool, each->local, each->remote, each->index);
     pj_grp_lock_release(media->grp_lock);
     return status;
 }
@@ -317,20 +308,16 @@ int32_t sc_rtp_transport_establish(sc_rtp_transport transport, sc_bytes args, ui
 {
     sc_reader reader = sc_reader_init(args, size);
     rtp_transport *self = take(transport);
-    negotiation each = { self, NULL, NULL, index };
+    negotiation each;
     pj_status_t status;
 
     if (!self)
         return SC_EGONE;
-    status = read_descriptions(self, &reader, &each.local, &each.remote);
-    if (status == PJ_SUCCESS && (!each.local || !each.remote || index >= each.local->media_count ||
-                                 index >= each.remote->media_count))
-        status = SC_EARGS;
-    if (status == PJ_SUCCESS && self->is_ice)
-        sc_ice_clean(each.remote, index);
-    if (status == PJ_SUCCESS)
-        status = negotiate(start, &each);
-    forget_descriptions(self);
+    status = read_negotiation(&each, self, &reader, index);
+    if (status == PJ_SUCCESS) {
+        status = each.remote ? negotiate(start, &each) : SC_EARGS;
+        pj_pool_release(each.pool);
+    }
     give_back(self);
     return status;
 }
@@ -348,7 +335,7 @@ int32_t sc_rtp_transport_restart_ice(sc_rtp_transport transport)
     if (!self)
         return SC_EGONE;
     if (self->is_ice && self->created)
-        status = negotiate(restart, &(negotiation){ self, NULL, NULL, 0 });
+        status = negotiate(restart, &(negotiation){ .self = self });
     give_back(self);
     return status;
 }
@@ -366,7 +353,7 @@ int32_t sc_rtp_transport_reset(sc_rtp_transport transport)
     if (!self)
         return SC_EGONE;
     if (self->is_ice && self->created)
-        negotiate(stop, &(negotiation){ self, NULL, NULL, 0 });
+        negotiate(stop, &(negotiation){ .self = self });
     /*
      * Without ICE the sockets are read on: pjmedia_transport_media_stop() does not wait for a reader under way, which
      * would then begin anew while the next start does the same.

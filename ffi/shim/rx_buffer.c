@@ -8,7 +8,7 @@
  */
 #include "internal.h"
 
-#if !PJ_POOL_DEBUG
+#if !PJ_POOL_DEBUG && !defined(__APPLE__)
 
 void *__real_pj_pool_calloc(pj_pool_t *pool, pj_size_t count, pj_size_t size);
 void *__wrap_pj_pool_calloc(pj_pool_t *pool, pj_size_t count, pj_size_t size);

@@ -66,7 +66,10 @@ static bool is_rtp(const void *packet, pj_ssize_t size)
 
 static bool is_dtls(const void *packet, pj_ssize_t size)
 {
-    return size >= 13 && *(const uint8_t *)packet >= 20 && *(const uint8_t *)packet <= 63;
+    const uint8_t *bytes = packet;
+
+    /* A record of version 1.x, whose second byte is 254. */
+    return size >= 13 && bytes[0] >= 20 && bytes[0] <= 63 && bytes[1] == 0xfe;
 }
 
 static bool is_rtcp(const void *packet, pj_ssize_t size)
@@ -163,7 +166,8 @@ static void on_rtp(pjmedia_tp_cb_param *param)
         self->rtp_cb2(&inner);
     else if (self->rtp_cb)
         self->rtp_cb(self->user, param->pkt, param->size);
-    param->rem_switch = is_moved;
+    /* A handshake attaches anew, to whom it is with: below that is known then. */
+    param->rem_switch = is_moved && is_known(&self->rtp.heard);
     pj_grp_lock_release(self->base.grp_lock);
 }
 

@@ -12,6 +12,7 @@
  * - It writes past a buffer when a flight of DTLS is longer than a packet.
  * - It answers in clear what it has been offered with the second of its ways to agree on keys, or refuses it.
  * - When the peer changes its key, the count of our own packets begins anew under the old key.
+ * - Each negotiation takes memory that is free again when the call is over.
  */
 #include "srtp.h"
 
@@ -37,6 +38,7 @@
 
 #define MAX_KEY_SIZE 128
 #define MAX_SUITES 8
+#define MAX_FINGERPRINT 256
 #define CHANNELS 2
 /* A datagram that no network fragments. */
 #define MAX_FLIGHT 1200
@@ -64,6 +66,9 @@ typedef struct {
     unsigned ways; /* to agree on keys */
     pjmedia_transport *way[2];
     progress sent, received;
+    pj_pool_t *scratch; /* of the negotiation under way: from a description of ours to the next one */
+    char fingerprint[MAX_FINGERPRINT]; /* the peer's */
+    char *key[MAX_SUITES]; /* ours, of each suite */
     atomic_uint refused, replayed;
     pj_sockaddr peer[CHANNELS]; /* whose handshake it is */
     bool broken[CHANNELS]; /* it has failed and is to be thrown away */
@@ -664,11 +669,66 @@ static pj_status_t encode_answer(transport_srtp *srtp, pj_pool_t *pool, pjmedia_
     return status;
 }
 
+/* Under the lock. What pjmedia takes for one negotiation it has from the scratch, between this and back_to_own(). */
+static void use_scratch(transport_srtp *srtp, pj_pool_t *own[2])
+{
+    security *self = security_of(srtp);
+    dtls_srtp *ds = dtls_of(self);
+
+    own[0] = srtp->pool;
+    own[1] = ds ? ds->pool : NULL;
+    if (!self->scratch)
+        return;
+    srtp->pool = self->scratch;
+    if (ds)
+        ds->pool = self->scratch;
+}
+
+/* What is needed longer goes to a place of its own. */
+static void back_to_own(transport_srtp *srtp, pj_pool_t *const own[2])
+{
+    security *self = security_of(srtp);
+    dtls_srtp *ds = dtls_of(self);
+    unsigned i;
+
+    srtp->pool = own[0];
+    for (i = 0; i < srtp->setting.crypto_count; i++) {
+        pj_str_t *key = &srtp->setting.crypto[i].key;
+
+        if (key->ptr == self->key[i])
+            continue;
+        memcpy(self->key[i], key->ptr, PJ_MIN((size_t)key->slen, (size_t)sc_srtp_key_size(&srtp->setting.crypto[i].name)));
+        pj_strset(key, self->key[i], sc_srtp_key_size(&srtp->setting.crypto[i].name));
+    }
+    if (!ds)
+        return;
+    ds->pool = own[1];
+    if (ds->rem_fingerprint.ptr != self->fingerprint) {
+        pj_ssize_t size = PJ_MIN(ds->rem_fingerprint.slen, MAX_FINGERPRINT);
+
+        memmove(self->fingerprint, ds->rem_fingerprint.ptr, (size_t)size);
+        pj_strset(&ds->rem_fingerprint, self->fingerprint, size);
+    }
+}
+
+/* Of the last negotiation nothing is pointed to any more. */
+static void renew_scratch(transport_srtp *srtp)
+{
+    security *self = security_of(srtp);
+
+    pj_bzero(&srtp->srtp_ctx.tx_policy_neg, sizeof(srtp->srtp_ctx.tx_policy_neg));
+    pj_bzero(&srtp->srtp_ctx.rx_policy_neg, sizeof(srtp->srtp_ctx.rx_policy_neg));
+    if (self->scratch)
+        pj_pool_release(self->scratch);
+    self->scratch = sc_pool_create("srtp", 2000);
+}
+
 static pj_status_t encode_media(pjmedia_transport *tp, pj_pool_t *pool, pjmedia_sdp_session *local,
                                 const pjmedia_sdp_session *remote, unsigned index)
 {
     transport_srtp *srtp = (transport_srtp *)tp;
     pjmedia_sdp_media *media = local->media[index];
+    pj_pool_t *own[2];
     pj_status_t status;
 
     /* An answer may be written twice, and pjmedia takes what stands there already for a refusal. */
@@ -679,7 +739,10 @@ static pj_status_t encode_media(pjmedia_transport *tp, pj_pool_t *pool, pjmedia_
     if (media->attr_count + PJMEDIA_SRTP_MAX_CRYPTOS > PJMEDIA_MAX_SDP_ATTR)
         return PJ_ETOOMANY;
     pj_grp_lock_acquire(tp->grp_lock);
+    renew_scratch(srtp);
+    use_scratch(srtp, own);
     status = remote ? encode_answer(srtp, pool, local, remote, index) : encode_offer(srtp, pool, local, index);
+    back_to_own(srtp, own);
     pj_grp_lock_release(tp->grp_lock);
     return status;
 }
@@ -730,6 +793,24 @@ static void check_early_handshake(transport_srtp *srtp, dtls_srtp *ds, const pj_
     ds->got_keys = ds->nego_completed[RTP_CHANNEL] && ds->tx_crypto[RTP_CHANNEL].key.slen;
 }
 
+/*
+ * As a server we send to whom the description names, from now on and not only when the stream attaches: until then
+ * pjmedia has put in an address of our own.
+ */
+static void face_client(transport_srtp *srtp, const dtls_srtp *ds)
+{
+    pjmedia_transport_attach_param param;
+
+    if (ds->setup == DTLS_SETUP_ACTIVE || ds->use_ice || ds->nego_completed[RTP_CHANNEL] ||
+        !pj_sockaddr_has_addr(&ds->rem_addr))
+        return;
+    pj_bzero(&param, sizeof(param));
+    pj_sockaddr_cp(&param.rem_addr, &ds->rem_addr);
+    pj_sockaddr_cp(&param.rem_rtcp, &ds->rem_rtcp);
+    param.addr_len = pj_sockaddr_get_len(&param.rem_addr);
+    attach(&srtp->base, &param);
+}
+
 static pj_status_t start_clear(transport_srtp *srtp, pj_pool_t *pool, const pjmedia_sdp_session *local,
                                const pjmedia_sdp_session *remote, unsigned index)
 {
@@ -772,18 +853,24 @@ static pj_status_t start_locked(transport_srtp *srtp, pj_pool_t *pool, const pjm
         srtp->bypass_srtp = PJ_FALSE;
         status = PJMEDIA_SRTP_ESDPINCRYPTO;
     }
-    if (is_dtls(way))
+    if (is_dtls(way)) {
+        face_client(srtp, (dtls_srtp *)way);
         drop_broken((dtls_srtp *)way);
+    }
     return status;
 }
 
 static pj_status_t start_media(pjmedia_transport *tp, pj_pool_t *pool, const pjmedia_sdp_session *local,
                                const pjmedia_sdp_session *remote, unsigned index)
 {
+    transport_srtp *srtp = (transport_srtp *)tp;
+    pj_pool_t *own[2];
     pj_status_t status;
 
     pj_grp_lock_acquire(tp->grp_lock);
-    status = start_locked((transport_srtp *)tp, pool, local, remote, index);
+    use_scratch(srtp, own);
+    status = start_locked(srtp, pool, local, remote, index);
+    back_to_own(srtp, own);
     pj_grp_lock_release(tp->grp_lock);
     return status;
 }
@@ -797,6 +884,8 @@ static void forget_keys(transport_srtp *srtp)
     pjmedia_transport_srtp_stop(&srtp->base);
     OPENSSL_cleanse(srtp->srtp_ctx.tx_key, sizeof(srtp->srtp_ctx.tx_key));
     OPENSSL_cleanse(srtp->srtp_ctx.rx_key, sizeof(srtp->srtp_ctx.rx_key));
+    pj_bzero(&srtp->srtp_ctx.tx_policy_neg, sizeof(srtp->srtp_ctx.tx_policy_neg));
+    pj_bzero(&srtp->srtp_ctx.rx_policy_neg, sizeof(srtp->srtp_ctx.rx_policy_neg));
     OPENSSL_cleanse(&self->sent, sizeof(self->sent));
     OPENSSL_cleanse(&self->received, sizeof(self->received));
 }
@@ -834,6 +923,9 @@ static pj_status_t stop_media(pjmedia_transport *tp)
     srtp->started = srtp->bypass_srtp = PJ_FALSE;
     srtp->peer_use = srtp->setting.use;
     forget_keys(srtp);
+    if (security_of(tp)->scratch)
+        pj_pool_release(security_of(tp)->scratch);
+    security_of(tp)->scratch = NULL;
     pj_grp_lock_release(tp->grp_lock);
     return PJ_SUCCESS;
 }
@@ -937,7 +1029,7 @@ static pj_status_t secure(pjmedia_transport *member, sc_serial serial, sc_reader
     pjmedia_srtp_setting setting;
     transport_srtp *srtp;
     security *self;
-    unsigned offered;
+    unsigned offered, i;
     pj_status_t status = read_setting(reader, &setting, &offered);
 
     if (status != PJ_SUCCESS)
@@ -954,6 +1046,8 @@ static pj_status_t secure(pjmedia_transport *member, sc_serial serial, sc_reader
     self->offered = offered;
     for (; self->ways < srtp->all_keying_cnt; self->ways++)
         self->way[self->ways] = srtp->all_keying[self->ways];
+    for (i = 0; i < srtp->setting.crypto_count; i++)
+        self->key[i] = srtp->setting.crypto[i].key.ptr;
     srtp->base.user_data = self;
     srtp->base.op = &guarded_op;
     /* on_rtp() and on_rtcp() hand over what is DTLS: no other packet takes its lock. */

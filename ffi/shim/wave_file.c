@@ -30,6 +30,7 @@ typedef struct {
     uint64_t serial; /* 0 once it has told of its end */
     int fd;
     bool loop;
+    bool drains; /* the bridge resamples, and is owed a silent frame that pushes out what it holds back */
     format format;
     off_t start, end, next; /* of the sound, and what is read next */
     uint8_t *at, *filled; /* what is left in the buffer: whole samples of all channels */
@@ -212,6 +213,11 @@ static pj_status_t get_frame(pjmedia_port *port, pjmedia_frame *frame)
     unsigned count = PJMEDIA_PIA_SPF(&port->info), done = self->serial ? play(self, frame->buf, count) : 0;
     sc_record record;
 
+    if (!done && self->drains && self->serial) {
+        self->drains = false;
+        done = count;
+        pj_bzero(frame->buf, count * sizeof(int16_t));
+    }
     frame->type = done ? PJMEDIA_FRAME_TYPE_AUDIO : PJMEDIA_FRAME_TYPE_NONE;
     frame->size = done ? count * sizeof(int16_t) : 0;
     if (done) {
@@ -271,6 +277,7 @@ static sc_port *make(sc_port_owner *owner, const void *arg, pj_status_t *status)
     self->serial = owner->object.serial;
     self->fd = header.fd;
     self->loop = args->loop;
+    self->drains = header.format.rate != sc_mixer_rate(owner->mixer);
     self->format = header.format;
     self->start = self->next = header.start;
     self->end = header.end;

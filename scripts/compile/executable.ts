@@ -23,12 +23,16 @@ export function compileCommand(
   return [command, "compile", ...options, program];
 }
 
+/** A first compilation may have something to fetch, in milliseconds. */
+const patience = 120_000;
+
 /** Compiles; null: it is done, else why it cannot be. */
 export function compile(runtime: RuntimeName, program: string, output: string): string | null {
   const [command, ...args] = compileCommand(runtime, program, output);
   const { status, stdout, stderr, error } = spawnSync(command, args, {
     cwd: ROOT,
     encoding: "utf8",
+    timeout: patience,
     env: { ...process.env, NO_COLOR: "1" },
   });
   if (status === 0) return null;

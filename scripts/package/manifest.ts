@@ -31,6 +31,15 @@ export function tarballName(name: string): string {
   return `${name.slice(1).replace("/", "-")}-${own.version}.tgz`;
 }
 
+/** The platforms of which tarballs of this version are among those files, and this one. */
+export function platformsIn(files: readonly string[]): string[] {
+  const others = files.flatMap((file) => {
+    const kind = /^[^-]+-((?:linux|darwin)-\w+)-/.exec(file)?.[1];
+    return kind !== undefined && file === tarballName(platformName(kind)) ? [kind] : [];
+  });
+  return [...new Set([...others, platform])].sort();
+}
+
 /** The manifest of the package that programs import; `platforms` have a package with the library. */
 export function libraryManifest(platforms: readonly string[]): object {
   const { name, version, description, keywords, engines: { bun, deno } } = own;

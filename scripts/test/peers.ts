@@ -13,7 +13,6 @@ const peers: Readonly<Record<string, readonly string[]>> = {
   baresip: ["baresip-core"],
   sox: ["sox"],
   openssl: ["openssl"],
-  ip: ["iproute2"],
   kamailio: ["kamailio", "kamailio-tls-modules", "kamailio-presence-modules", "kamailio-sqlite-modules"],
   sqlite3: ["sqlite3"],
   turnserver: ["coturn"],

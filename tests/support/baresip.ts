@@ -54,6 +54,17 @@ export class Baresip implements AsyncDisposable {
    * "dtls_srtp"). Resolves when it is ready for calls.
    */
   static async start(speech: Sound, mediaenc: string | null = null): Promise<Baresip> {
+    for (let attempt = 1;; attempt++) {
+      try {
+        return await Baresip.#start(speech, mediaenc);
+      } catch (error) {
+        // It also wants the port behind its own, for TLS, and somebody else may have that.
+        if (attempt === 3 || !String(error).includes("Address already in use")) throw error;
+      }
+    }
+  }
+
+  static async #start(speech: Sound, mediaenc: string | null): Promise<Baresip> {
     const folder = mkdtempSync(join(tmpdir(), "sipcore-baresip-"));
     const [port, controlPort] = [await freePort(), await freePort()];
     const file = (name: string) => readFileSync(new URL(`../peers/baresip.${name}`, import.meta.url), "utf8");
@@ -81,7 +92,10 @@ export class Baresip implements AsyncDisposable {
 
   /** The control port opens when everything else is up. */
   async #connect(port: number): Promise<void> {
+    let isOver = false;
+    this.#child.ended.then(() => isOver = true, () => isOver = true);
     while (this.#control === null) {
+      if (isOver) throw new Error("It has ended");
       const socket = connect(port, "127.0.0.1");
       const { promise, resolve } = Promise.withResolvers<boolean>();
       socket.once("connect", () => resolve(true)).once("error", () => resolve(false));

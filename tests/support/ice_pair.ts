@@ -61,12 +61,8 @@ export class ICESide implements Disposable {
   }
 
   /** An offer, or the answer to `remoteSdp`. */
-  describe(
-    mixer: AudioMixer,
-    remoteSdp: SDPSession | null = null,
-    codecs: readonly string[] = ["PCMU"],
-  ): SDPSession {
-    this.audio = new AudioTransport(mixer, this.transport, { codecs, remoteSdp });
+  describe(mixer: AudioMixer, remoteSdp: SDPSession | null = null): SDPSession {
+    this.audio = new AudioTransport(mixer, this.transport, { codecs: ["PCMU"], remoteSdp });
     return this.sdp = this.session(this.audio.getLocalMedia(remoteSdp === null));
   }
 
@@ -105,19 +101,16 @@ export class ICEPair implements Disposable {
     return pair;
   }
 
-  /** Offer, answer and both streams. `change`: what becomes of the description of that side on its way to the other. */
-  start(
-    change: (sdp: SDPSession, side: "left" | "right") => SDPSession = (sdp) => sdp,
-    codecs?: readonly string[],
-  ): this {
+  /** Offer, answer and both streams. `change`: what becomes of a description on its way to the other side. */
+  start(change: (sdp: SDPSession) => SDPSession = (sdp) => sdp): this {
     const { left, right } = this;
-    const offer = left.describe(this.#mixer, null, codecs);
-    const seenOffer = change(offer, "left");
-    const answer = right.describe(this.#mixer, seenOffer, codecs);
+    const offer = left.describe(this.#mixer);
+    const seenOffer = change(offer);
+    const answer = right.describe(this.#mixer, seenOffer);
     right.audio!.start(answer, seenOffer);
     // What nobody listens to waits, and would be heard late.
     this.#mixer.connectSlots(right.audio!, right.audio!);
-    left.audio!.start(offer, change(answer, "right"));
+    left.audio!.start(offer, change(answer));
     return this;
   }
 

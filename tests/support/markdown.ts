@@ -67,7 +67,7 @@ export function withClaims(text: string): string {
   return text.replace(/^([^\s/{}].*);? \/\/ (.+)$/gm, (line, code: string, claim: string) => {
     const statement = code.replace(/;$/, "");
     if (/^(import|export|const|let|for|if|using|await|console)\b/.test(statement)) return line;
-    const value = /^("(?:[^"\\]|\\.)*"|-?\d[\d.]*|true|false|null|\[.*?\])/.exec(claim)?.[1];
+    const value = /^("(?:[^"\\]|\\.)*"|-?\d[\d.]*|true|false|null|\[.*?\])(?:, .*)?$/.exec(claim)?.[1];
     return value === undefined ? line : `claim(${statement}, ${value}); // ${claim}`;
   });
 }

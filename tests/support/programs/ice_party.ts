@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /**
  * One side of a call whose descriptions go through stdin and stdout, a command and its answer a line of JSON each:
- * "init", "offer", "answer SDP" and "start SDP", "negotiated", "play" (the file that is named first), "heard" (what
- * there was to hear until then is in the second). Arguments: its IP address, the two files, and the options of
+ * "init", "offer", "answer SDP" and "start SDP", "negotiated", "play" (the file that is named first), "heard"
+ * (answers with the file that has what there was to hear since the last; the second name is what they begin with). Arguments: its IP address, the two files, and the options of
  * RTPTransport. Ends when stdin does.
  */
 import process from "node:process";
@@ -23,13 +23,19 @@ await using engine = new Engine();
 await engine.start({ ipAddress, tcpPort: null, tlsPort: null });
 using mixer = new AudioMixer(null, null);
 using side = new ICESide(JSON.parse(options) as RTPTransportOptions);
-using recorder = new RecordingWaveFile(mixer, records);
+let recorder: RecordingWaveFile;
+let count = 0;
+
+function record(): void {
+  recorder = new RecordingWaveFile(mixer, `${records}-${count++}.wav`);
+  recorder.start();
+  mixer.connectSlots(side.audio!, recorder);
+}
 
 /** Records from the start: what nobody listens to waits, and would be heard late. */
 function open(remote: SDPSession): void {
   side.audio!.start(side.sdp!, remote);
-  recorder.start();
-  mixer.connectSlots(side.audio!, recorder);
+  record();
 }
 
 const commands: Readonly<Record<string, (text: string) => unknown>> = {
@@ -51,8 +57,10 @@ const commands: Readonly<Record<string, (text: string) => unknown>> = {
     await ended;
   },
   heard: () => {
+    const { filename } = recorder;
     recorder.stop();
-    return side.audio!.statistics;
+    record();
+    return filename;
   },
 };
 

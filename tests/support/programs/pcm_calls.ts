@@ -15,7 +15,7 @@ import { SoundPath } from "../sound_path.ts";
 const [port = 0, calls = 0, seconds = 0] = process.argv.slice(2).map(Number);
 const sampleRate = 24000;
 /** What is written ahead of what is played, in ms. */
-const ahead = 100;
+const ahead = 200;
 
 const engine = new Engine();
 await engine.start({
