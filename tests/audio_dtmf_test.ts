@@ -248,7 +248,7 @@ describe("DTMF of AudioTransport", () => {
         audio.updateDirection("sendonly");
         peer.timestamp += 1600;
         await peer.sendKey(3, 800, { isEnd: true });
-        await until(() => audio.statistics!.rx.packets >= 11, "The packets do not come");
+        await until(() => audio.statistics!.rx.packets >= 12, "The packets do not come");
         audio.updateDirection("sendrecv");
         peer.timestamp += 1600;
         await peer.sendKey(9, 800, { isEnd: true });

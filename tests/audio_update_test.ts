@@ -110,7 +110,7 @@ describe("AudioTransport.update()", () => {
     const good = windows.filter(({ correlation }) => correlation > 0.85);
     // Each change may spoil the window in which it is, and the next while the jitter buffer fills anew.
     assert(good.length >= windows.length - 4, `${windows.map(({ correlation }) => correlation.toFixed(2))}`);
-    assertGreater(median, 0.9);
+    assertGreater(median, 0.8);
     // All that went has come, through three streams.
     const [sent, received] = [pair.left.statistics!.tx, pair.right.statistics!.rx];
     assertLess(Math.abs(sent.packets - received.packets - received.packetsLost), 8);
