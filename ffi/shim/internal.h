@@ -533,6 +533,7 @@ pj_status_t sc_mixer_volume(sc_mixer *mixer, int slot, uint32_t percent);
 typedef struct sc_port {
     pjmedia_port base;
     pj_pool_t *pool;
+    void (*leave)(struct sc_port *self); /* its owner goes, and the clock is held; it may be NULL */
     void (*destroy)(struct sc_port *self); /* for what is not in the pool; it may be NULL */
 } sc_port;
 

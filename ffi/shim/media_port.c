@@ -51,6 +51,8 @@ static void destroy(sc_object *object)
     sc_port_owner *self = (sc_port_owner *)object;
 
     sc_clock_hold();
+    if (self->port && self->port->leave)
+        self->port->leave(self->port);
     if (self->slot >= 0)
         sc_mixer_remove(self->mixer, self->slot);
     if (self->port)

@@ -20,10 +20,8 @@
  */
 #define RESAMPLER_QUALITY 4
 
-/* The bridge's own: it lives until the bridge has let go of it, which may be after the object's end. */
 typedef struct {
-    pjmedia_port port;
-    pj_pool_t *pool;
+    sc_port port;
     sc_pcm_place *place; /* NULL once closed; changes only while the clock is held */
     unsigned frame_samples; /* at the mixer's rate */
     SpeexResamplerState *to_mixer, *from_mixer; /* NULL when the rates are the same */
@@ -33,14 +31,6 @@ typedef struct {
     bool late;
     bool has_tail; /* the resampler still holds some of it */
     uint64_t silence; /* in samples */
-} pcm_end;
-
-typedef struct {
-    sc_object object;
-    sc_mixer *mixer;
-    sc_pcm_place *place;
-    pcm_end *end;
-    int slot;
 } pcm_port;
 
 static void resample(SpeexResamplerState *resampler, const int16_t *from, unsigned count, int16_t *to, unsigned room)
@@ -55,7 +45,7 @@ static void resample(SpeexResamplerState *resampler, const int16_t *from, unsign
 /* In the media clock. */
 static pj_status_t put_frame(pjmedia_port *port, pjmedia_frame *frame)
 {
-    pcm_end *self = port->port_data.pdata;
+    pcm_port *self = (pcm_port *)port;
     sc_pcm_place *place = self->place;
     int16_t *heard;
     uint32_t at;
@@ -88,7 +78,7 @@ static void copy_said(const sc_pcm_place *place, uint32_t from, int16_t *to, uns
 }
 
 /* Silence is late sound when something was played before, unless it was flushed or was the last. */
-static void count_silence(pcm_end *self, unsigned missing, bool is_last)
+static void count_silence(pcm_port *self, unsigned missing, bool is_last)
 {
     sc_pcm_words *words = self->place->words;
 
@@ -104,7 +94,7 @@ static void count_silence(pcm_end *self, unsigned missing, bool is_last)
 }
 
 /* Takes what was said next, a frame at most; how many samples. */
-static unsigned take_said(pcm_end *self, int16_t *to)
+static unsigned take_said(pcm_port *self, int16_t *to)
 {
     sc_pcm_place *place = self->place;
     uint32_t played = atomic_load(&place->words->played);
@@ -128,7 +118,7 @@ static unsigned take_said(pcm_end *self, int16_t *to)
 /* In the media clock. */
 static pj_status_t get_frame(pjmedia_port *port, pjmedia_frame *frame)
 {
-    pcm_end *self = port->port_data.pdata;
+    pcm_port *self = (pcm_port *)port;
     sc_pcm_place *place = self->place;
     int16_t *to = self->to_mixer ? self->said : frame->buf;
     unsigned count;
@@ -157,41 +147,32 @@ static pj_status_t get_frame(pjmedia_port *port, pjmedia_frame *frame)
     return PJ_SUCCESS;
 }
 
-static pj_status_t on_destroy(pjmedia_port *port)
+/* From now on the place is another's; the bridge may hold the port for a while. */
+static void leave(sc_port *port)
 {
-    pcm_end *self = port->port_data.pdata;
+    pcm_port *self = (pcm_port *)port;
+
+    sc_pcm_place_give_back(self->place);
+    self->place = NULL;
+}
+
+static void destroy(sc_port *port)
+{
+    pcm_port *self = (pcm_port *)port;
 
     if (self->to_mixer)
         speex_resampler_destroy(self->to_mixer);
     if (self->from_mixer)
         speex_resampler_destroy(self->from_mixer);
-    pj_pool_release(self->pool);
-    return PJ_SUCCESS;
 }
 
-static void destroy(sc_object *object)
-{
-    pcm_port *self = (pcm_port *)object;
-
-    sc_clock_hold();
-    if (self->end)
-        self->end->place = NULL;
-    if (self->slot >= 0)
-        sc_mixer_remove(self->mixer, self->slot);
-    if (self->end)
-        pjmedia_port_destroy(&self->end->port);
-    sc_clock_go_on();
-    sc_pcm_place_give_back(self->place);
-    sc_object_put(self->mixer);
-}
-
-static bool create_resamplers(pcm_end *self, uint32_t own_rate, uint32_t mixer_rate)
+static bool create_resamplers(pcm_port *self, uint32_t own_rate, uint32_t mixer_rate)
 {
     int failed = 0;
 
     if (own_rate == mixer_rate)
         return true;
-    self->said = pj_pool_alloc(self->pool, self->place->frame_samples * sizeof(int16_t));
+    self->said = pj_pool_alloc(self->port.pool, self->place->frame_samples * sizeof(int16_t));
     if (!self->said || sc_should_fail())
         return false;
     self->to_mixer = speex_resampler_init(1, own_rate, mixer_rate, RESAMPLER_QUALITY, &failed);
@@ -199,132 +180,80 @@ static bool create_resamplers(pcm_end *self, uint32_t own_rate, uint32_t mixer_r
     return self->to_mixer && self->from_mixer;
 }
 
-static pcm_end *create_end(sc_pcm_place *place, uint32_t own_rate, uint32_t mixer_rate, pj_status_t *status)
-{
-    static const pj_str_t name = { "pcm", 3 };
-    pj_pool_t *pool = sc_pool_create("pcm", 4000);
-    pcm_end *self = pool ? PJ_POOL_ZALLOC_T(pool, pcm_end) : NULL;
+typedef struct {
+    uint32_t sample_rate, capacity;
+} pcm_options;
 
-    *status = PJ_ENOMEM;
-    if (!self) {
-        if (pool)
-            pj_pool_release(pool);
+static sc_port *make(sc_port_owner *owner, const void *arg, pj_status_t *status)
+{
+    const pcm_options *options = arg;
+    uint32_t rate = options->sample_rate, mixer_rate = sc_mixer_rate(owner->mixer);
+    pcm_port *self;
+
+    *status = SC_EARGS;
+    if (rate < TICKS_PER_SECOND || rate > MAX_SAMPLE_RATE || rate % TICKS_PER_SECOND || !options->capacity ||
+        options->capacity > MAX_CAPACITY)
         return NULL;
-    }
-    self->pool = pool;
-    self->place = place;
+    *status = PJ_ENOMEM;
+    self = sc_port_new(sizeof(*self), "pcm", mixer_rate);
+    if (!self)
+        return NULL;
+    self->port.leave = leave;
+    self->port.destroy = destroy;
+    self->port.base.put_frame = put_frame;
+    self->port.base.get_frame = get_frame;
     self->frame_samples = mixer_rate / TICKS_PER_SECOND;
-    pjmedia_port_info_init(&self->port.info, &name, PJMEDIA_SIG_CLASS_PORT_AUD('S', 'P'), mixer_rate, 1, 16,
-                           self->frame_samples);
-    self->port.port_data.pdata = self;
-    self->port.put_frame = put_frame;
-    self->port.get_frame = get_frame;
-    self->port.on_destroy = on_destroy;
-    if (create_resamplers(self, own_rate, mixer_rate))
-        *status = pjmedia_port_init_grp_lock(&self->port, pool, NULL);
-    if (*status == PJ_SUCCESS)
-        return self;
-    on_destroy(&self->port);
+    self->place = sc_pcm_place_take(rate / TICKS_PER_SECOND, options->capacity);
+    if (self->place && create_resamplers(self, rate, mixer_rate)) {
+        *status = PJ_SUCCESS;
+        return &self->port;
+    }
+    leave(&self->port);
+    pjmedia_port_destroy(&self->port.base);
     return NULL;
-}
-
-static pj_status_t init(pcm_port *self, uint32_t sample_rate, uint32_t capacity)
-{
-    pj_status_t status;
-
-    if (sample_rate < TICKS_PER_SECOND || sample_rate > MAX_SAMPLE_RATE || sample_rate % TICKS_PER_SECOND ||
-        !capacity || capacity > MAX_CAPACITY)
-        return SC_EARGS;
-    self->place = sc_pcm_place_take(sample_rate / TICKS_PER_SECOND, capacity);
-    if (!self->place)
-        return PJ_ENOMEM;
-    self->end = create_end(self->place, sample_rate, sc_mixer_rate(self->mixer), &status);
-    if (self->end)
-        self->slot = sc_mixer_add(self->mixer, &self->end->port, pj_str("pcm"), &status);
-    return status;
 }
 
 sc_pcm_port sc_pcm_port_create(sc_audio_mixer mixer, uint32_t sample_rate, uint32_t capacity, sc_status status)
 {
-    pj_status_t result = SC_EGONE;
-    sc_serial serial = 0;
-    pcm_port *self;
-
-    if (sc_enter()) {
-        self = sc_object_new(SC_KIND_PCM_PORT, sizeof(*self), destroy);
-        result = PJ_ENOMEM;
-        if (self) {
-            self->slot = -1;
-            self->mixer = sc_object_get(mixer, SC_KIND_AUDIO_MIXER);
-            result = self->mixer ? init(self, sample_rate, capacity) : SC_EGONE;
-        }
-        if (result == PJ_SUCCESS)
-            serial = sc_object_add(self);
-        else
-            sc_object_put(self);
-        sc_leave();
-    }
-    if (status)
-        *status = result;
-    return serial;
-}
-
-static pcm_port *take(sc_pcm_port serial)
-{
-    pcm_port *self;
-
-    if (!sc_enter())
-        return NULL;
-    self = sc_object_get(serial, SC_KIND_PCM_PORT);
-    if (!self)
-        sc_leave();
-    return self;
-}
-
-static void give_back(pcm_port *self)
-{
-    sc_object_put(self);
-    sc_leave();
+    return sc_port_owner_create(SC_KIND_PCM_PORT, mixer, make, &(pcm_options){ sample_rate, capacity }, status);
 }
 
 int32_t sc_pcm_port_close(sc_pcm_port port)
 {
-    pcm_port *self = take(port);
-
-    if (!self)
-        return SC_EGONE;
-    sc_object_remove(self);
-    give_back(self);
-    return PJ_SUCCESS;
+    return sc_port_owner_close(SC_KIND_PCM_PORT, port);
 }
 
 int32_t sc_pcm_port_info(sc_pcm_port port, sc_buffer answer, uint32_t capacity)
 {
     sc_writer writer = sc_writer_init(answer, capacity);
-    pcm_port *self = take(port);
+    sc_port_owner *owner = sc_port_owner_take(SC_KIND_PCM_PORT, port);
+    const sc_pcm_place *place;
 
-    if (!self)
+    if (!owner)
         return 0;
-    sc_write_u32(&writer, (uint32_t)self->slot);
-    sc_write_u32(&writer, self->place->segment);
-    sc_write_u32(&writer, self->place->offset);
-    sc_write_u32(&writer, self->place->frames);
-    sc_write_u32(&writer, self->place->samples);
-    give_back(self);
+    place = ((pcm_port *)owner->port)->place;
+    sc_write_u32(&writer, (uint32_t)owner->slot);
+    sc_write_u32(&writer, place->segment);
+    sc_write_u32(&writer, place->offset);
+    sc_write_u32(&writer, place->frames);
+    sc_write_u32(&writer, place->samples);
+    sc_port_owner_give_back(owner);
     return sc_writer_done(&writer);
 }
 
 int32_t sc_pcm_port_flush(sc_pcm_port port)
 {
-    pcm_port *self = take(port);
+    sc_port_owner *owner = sc_port_owner_take(SC_KIND_PCM_PORT, port);
     uint32_t played, written;
+    sc_pcm_words *words;
 
-    if (!self)
+    if (!owner)
         return -SC_EGONE;
-    written = atomic_load(&self->place->words->written);
-    played = atomic_load(&self->place->words->played);
-    while (!atomic_compare_exchange_weak(&self->place->words->played, &played, written))
+    words = ((pcm_port *)owner->port)->place->words;
+    written = atomic_load(&words->written);
+    played = atomic_load(&words->played);
+    while (!atomic_compare_exchange_weak(&words->played, &played, written))
         ;
-    give_back(self);
+    sc_port_owner_give_back(owner);
     return (int32_t)(written - played);
 }
