@@ -4,6 +4,9 @@ import { checkInstance, checkText, isToken } from "./check_argument.ts";
 import { BaseHeader, Header } from "./headers.ts";
 import type { BaseSIPURI } from "./uri.ts";
 
+/** The names of Contact, in lower case. */
+export const contacts: readonly string[] = ["contact", "m"];
+
 /** What the stack writes itself: a second one of the application's would contradict it. */
 const forbidden: ReadonlySet<string> = new Set([
   "via",
@@ -18,8 +21,7 @@ const forbidden: ReadonlySet<string> = new Set([
   "max-forwards",
   "route",
   "record-route",
-  "contact",
-  "m",
+  ...contacts,
   "content-type",
   "c",
   "content-length",
@@ -30,23 +32,25 @@ const forbidden: ReadonlySet<string> = new Set([
 
 /**
  * The headers as a list. Throws TypeError for what is no header, and for those that the stack writes itself; `others`:
- * what it writes here beside these, in lower case.
+ * what it writes here beside these, in lower case; `left`: what it leaves to the program here.
  */
 export function checkExtraHeaders(
   headers: Iterable<BaseHeader> | undefined,
   others: readonly string[] = [],
+  left: readonly string[] = [],
 ): readonly BaseHeader[] {
   if (headers === undefined) return none;
   const list = [...headers];
   let replaces = 0;
   list.forEach((header, index) => {
     const { name } = checkInstance(header, BaseHeader, `extraHeaders[${index}]`);
+    const lowerName = name.toLowerCase();
     // What was received may hold what must not be sent.
     checkText(`${name}: ${header.body}`, `extraHeaders[${index}]`);
-    if (forbidden.has(name.toLowerCase()) || others.includes(name.toLowerCase())) {
+    if ((forbidden.has(lowerName) && !left.includes(lowerName)) || others.includes(lowerName)) {
       throw new TypeError(`extraHeaders[${index}] must not be a ${name} header: the stack writes it itself`);
     }
-    if (name.toLowerCase() === "replaces" && ++replaces > 1) {
+    if (lowerName === "replaces" && ++replaces > 1) {
       throw new TypeError(
         `extraHeaders[${index}] must not be a second Replaces header (RFC 3891, section 3)`,
       );

@@ -8,7 +8,7 @@ import { checkContent } from "./content.ts";
 import { endSender, postLazily } from "./dispatch.ts";
 import type { EndpointAddress } from "./endpoint_address.ts";
 import { SIPCoreInvalidStateError } from "./errors.ts";
-import { checkExtraHeaders, writeHeaders } from "./extra_headers.ts";
+import { checkExtraHeaders, contacts, writeHeaders } from "./extra_headers.ts";
 import { emptyHeaderMap, type HeaderMap, headerMapFrom } from "./header_map.ts";
 import type { BaseHeader } from "./headers.ts";
 import { checkSize } from "./message_size.ts";
@@ -118,7 +118,8 @@ export class IncomingRequest {
   answer(code: number, options: AnswerOptions = {}): void {
     checkInteger(code, "code", 200, 699);
     const reason = checkOptionalText(options.reason ?? null, "reason");
-    const extraHeaders = checkExtraHeaders(options.extraHeaders);
+    // No dialog begins here: they are bindings, or where to go (RFC 3261, sections 10.3 and 8.1.3.4).
+    const extraHeaders = checkExtraHeaders(options.extraHeaders, [], contacts);
     const content = checkContent(options.contentType, options.body);
     if (this.#state !== "incoming") {
       throw new SIPCoreInvalidStateError(`Could not answer: the request is ${this.#state}`, this.#state);

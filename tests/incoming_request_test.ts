@@ -172,6 +172,19 @@ describe("IncomingRequest", () => {
     assertEquals(count, 2);
   });
 
+  it("IncomingRequest.answer() gives Contacts, as registrars and redirects do", async () => {
+    await using peer = await Peer.open();
+    const answers = [
+      [200, ["<sip:a@127.0.0.1:1>;expires=60", "<sip:a@127.0.0.2>;expires=9"]],
+      [302, ["<sip:b@[::1]>"]],
+    ] as const;
+    for (const [code, contacts] of answers) {
+      const { request } = await requestFrom(peer, "OPTIONS");
+      request.answer(code, { extraHeaders: contacts.map((body) => new Header("Contact", body)) });
+      assertEquals((await peer.next({ code })).headers.get("contact"), contacts);
+    }
+  });
+
   it("IncomingRequest.answer() answers once", async () => {
     await using peer = await Peer.open();
     const { request } = await requestFrom(peer, "MESSAGE");
@@ -199,7 +212,7 @@ describe("IncomingRequest", () => {
     }
     refused({ contentType: "text/plain" }, "body");
     refused({ body: "x" }, "contentType");
-    for (const name of ["Via", "To", "Call-ID", "Content-Length", "l", "Contact"]) {
+    for (const name of ["Via", "To", "Call-ID", "Content-Length", "l"]) {
       refused({ extraHeaders: [new Header(name, "x")] }, "extraHeaders[0]");
     }
     refused({ extraHeaders: ["X: y"] as unknown as Header[] }, "extraHeaders[0]");
