@@ -125,6 +125,12 @@ async function answer(call: Invitation, name: string): Promise<void> {
 
 /** One speaker, from beginning to end. */
 async function transcribe(name: string, voice: PCMPort): Promise<void> {
+  const seconds = await write(name, voice);
+  console.log(`${name} has left after ${seconds.toFixed(1)} s`);
+}
+
+/** Resolves when the file is whole: how many seconds it has. */
+async function write(name: string, voice: PCMPort): Promise<number> {
   await using file = await WavWriter.open(join(folder!, `${name}.wav`));
   let from = 0;
   let quiet = pause;
@@ -137,5 +143,5 @@ async function transcribe(name: string, voice: PCMPort): Promise<void> {
     quiet = isLoud ? 0 : quiet + 1;
     if (quiet === pause) console.log(`${name} spoke from ${from.toFixed(1)} to ${file.seconds.toFixed(1)} s`);
   }
-  console.log(`${name} has left after ${file.seconds.toFixed(1)} s`);
+  return file.seconds;
 }
