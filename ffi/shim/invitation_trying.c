@@ -13,8 +13,21 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* a leaf */
 static TAILQ_HEAD(, sc_call) waiting = TAILQ_HEAD_INITIALIZER(waiting);
 static atomic_uint count;
 
+/* Whether answers have a way that is known without asking for names. */
+static bool has_way(const pjsip_response_addr *to)
+{
+    return to->transport || sc_is_address(to->dst_host.addr.host.ptr, (size_t)to->dst_host.addr.host.slen);
+}
+
 void sc_call_wait_for_answer(sc_call *self)
 {
+    const pjsip_transaction *invite = self->inv->invite_tsx;
+
+    /* Where no answer can go the call ends with this one, before the program makes something of it. */
+    if (invite && !has_way(&invite->res_addr)) {
+        sc_call_say_trying(self);
+        return;
+    }
     pj_gettickcount(&self->trying_due);
     self->trying_due.msec += PATIENCE_MS;
     pj_time_val_normalize(&self->trying_due);
