@@ -31,6 +31,7 @@ const REPLACES: Record<string, { readonly archive: string; readonly object: stri
   "turn_sock.c": { archive: "pjnath", object: "turn_sock.o" },
   "ice_media.c": { archive: "pjmedia", object: "transport_ice.o" },
   "srtp.c": { archive: "pjmedia", object: "transport_srtp.o" },
+  "transaction.c": { archive: "pjsip", object: "sip_transaction.o" },
 };
 
 /**
