@@ -6,7 +6,6 @@
  * that is nearly right, from strangers and from peers, while sound goes on.
  */
 import { spawnSync } from "node:child_process";
-import process from "node:process";
 import { parseArgs } from "node:util";
 import { corpusSeeds, ownSeeds, protosSeeds, type Seed } from "../tests/hostile/seeds.ts";
 import { attackDialogs } from "../tests/hostile/dialog_attack.ts";
@@ -15,9 +14,9 @@ import { type QuietFigures, Target } from "../tests/hostile/target.ts";
 import { attackByUdp, type AttackReport } from "../tests/hostile/udp_attack.ts";
 import { RtpAttack } from "../tests/hostile/rtp_attack.ts";
 import { Certificates, skipWithoutOpenssl } from "../tests/support/certificates.ts";
-import { killAll } from "./bench/child.ts";
 import type { RuntimeName } from "./demo/runtimes.ts";
 import { sanitizedBuild, sanitizerEnvironment } from "./test/sanitizer.ts";
+import { runMain } from "./run_main.ts";
 
 const usage = `npm run hostile -- [options]
 
@@ -266,17 +265,4 @@ async function main(): Promise<number> {
   return isGood ? 0 : 1;
 }
 
-for (const [signal, status] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
-  process.once(signal, () => {
-    killAll();
-    process.exit(status);
-  });
-}
-
-try {
-  process.exitCode = await main();
-} catch (error) {
-  console.error(error instanceof Error ? error.message : error);
-  killAll();
-  process.exitCode = 1;
-}
+await runMain(main);

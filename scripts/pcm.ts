@@ -7,14 +7,14 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import process from "node:process";
 import { parseArgs } from "node:util";
 import { type Latencies, quantile } from "../tests/support/pcm_latency.ts";
 import { startProgram } from "../tests/support/program.ts";
-import { type Child, killAll } from "./bench/child.ts";
+import type { Child } from "./bench/child.ts";
 import type { RuntimeName } from "./demo/runtimes.ts";
 import { makeSound } from "./make-sounds.ts";
 import { writeWav } from "./wav.ts";
+import { runMain } from "./run_main.ts";
 
 const usage = `npm run pcm -- [options]
 
@@ -163,18 +163,4 @@ async function main(): Promise<number> {
   return isGood ? 0 : 1;
 }
 
-for (const [signal, status] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
-  process.once(signal, () => {
-    killAll();
-    process.exit(status);
-  });
-}
-
-try {
-  process.exitCode = await main();
-} catch (error) {
-  console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
-} finally {
-  killAll();
-}
+await runMain(main);

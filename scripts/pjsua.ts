@@ -4,11 +4,10 @@
  * that sipcore is known not to pass are named with the reason; with `--all` they are run as well.
  */
 import { parseArgs } from "node:util";
-import process from "node:process";
 import { runScript, startAll } from "../tests/support/pjsua/run_script.ts";
 import { type Kind, reasons, scriptsOf, skipWithoutScripts } from "../tests/support/pjsua/scripts.ts";
-import { killAll } from "./bench/child.ts";
 import type { RuntimeName } from "./demo/runtimes.ts";
+import { runMain } from "./run_main.ts";
 
 const usage = `npm run pjsua -- [options]
 
@@ -58,16 +57,4 @@ async function main(): Promise<number> {
   return isGood ? 0 : 1;
 }
 
-for (const [signal, status] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
-  process.once(signal, () => {
-    killAll();
-    process.exit(status);
-  });
-}
-
-try {
-  process.exitCode = await main();
-} catch (error) {
-  console.error(`pjsua: ${error instanceof Error ? error.message : error}`);
-  process.exitCode = 1;
-}
+await runMain(main, "pjsua: ");

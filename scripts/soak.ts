@@ -3,14 +3,13 @@
  * `npm run soak`: what only shows in long runs, under each runtime, all with the programs that the tests run for seconds.
  */
 import { parseArgs } from "node:util";
-import process from "node:process";
-import { killAll } from "./bench/child.ts";
 import type { RuntimeName } from "./demo/runtimes.ts";
 import { soakExits } from "./soak/exits.ts";
 import { soakKilled, soakLossy, soakStops } from "./soak/hardship.ts";
 import { callKinds, soakCalls, soakCycles, soakHeld } from "./soak/memory.ts";
 import { type Place, say } from "./soak/programs.ts";
 import { sanitizerEnvironment } from "./test/sanitizer.ts";
+import { runMain } from "./run_main.ts";
 
 const usage = `npm run soak -- [options]
 
@@ -131,16 +130,4 @@ async function main(): Promise<number> {
   return isGood ? 0 : 1;
 }
 
-for (const [signal, status] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
-  process.once(signal, () => {
-    killAll();
-    process.exit(status);
-  });
-}
-
-try {
-  process.exitCode = await main();
-} catch (error) {
-  console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
-}
+await runMain(main);
