@@ -320,8 +320,8 @@ function wrongDigits(sound: Sound): Map<string, string> {
     const part = parts[index];
     if (!part || parts.length !== dtmfDigits.length) return [[digit, `one of ${parts.length}`]];
     try {
-      // As fine as the bursts are.
-      assertNear(part.to - part.from, 0.2, 0.022, "seconds");
+      // The steps of the bursts, 2 ms, are no binary fractions.
+      assertNear(part.to - part.from, 0.2, 0.02 + 1e-9, "seconds");
       assertPair(cut(sound, part.from, part.to), dtmfPair(digit));
       return [];
     } catch (error) {
