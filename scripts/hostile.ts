@@ -16,7 +16,7 @@ import { RtpAttack } from "../tests/hostile/rtp_attack.ts";
 import { Certificates, skipWithoutOpenssl } from "../tests/support/certificates.ts";
 import type { RuntimeName } from "./demo/runtimes.ts";
 import { sanitizedBuild, sanitizerEnvironment } from "./test/sanitizer.ts";
-import { runMain } from "./run_main.ts";
+import { runMain } from "./run-main.ts";
 
 const usage = `npm run hostile -- [options]
 

@@ -14,7 +14,7 @@ import type { Child } from "./bench/child.ts";
 import type { RuntimeName } from "./demo/runtimes.ts";
 import { makeSound } from "./make-sounds.ts";
 import { writeWav } from "./wav.ts";
-import { runMain } from "./run_main.ts";
+import { runMain } from "./run-main.ts";
 
 const usage = `npm run pcm -- [options]
 

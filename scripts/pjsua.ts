@@ -7,7 +7,7 @@ import { parseArgs } from "node:util";
 import { runScript, startAll } from "../tests/support/pjsua/run_script.ts";
 import { type Kind, reasons, scriptsOf, skipWithoutScripts } from "../tests/support/pjsua/scripts.ts";
 import type { RuntimeName } from "./demo/runtimes.ts";
-import { runMain } from "./run_main.ts";
+import { runMain } from "./run-main.ts";
 
 const usage = `npm run pjsua -- [options]
 

@@ -9,7 +9,7 @@ import { soakKilled, soakLossy, soakStops } from "./soak/hardship.ts";
 import { callKinds, soakCalls, soakCycles, soakHeld } from "./soak/memory.ts";
 import { type Place, say } from "./soak/programs.ts";
 import { sanitizerEnvironment } from "./test/sanitizer.ts";
-import { runMain } from "./run_main.ts";
+import { runMain } from "./run-main.ts";
 
 const usage = `npm run soak -- [options]
 
