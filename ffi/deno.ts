@@ -44,29 +44,15 @@ function open<T extends SymbolTable>(path: string, table: T): Native<T> {
   return deno.dlopen(path, symbols).symbols as Native<T>;
 }
 
-/** How often in a row the wait is done without the event loop, whose other customers have to wait meanwhile. */
-const mostLingers = 16;
-
 /**
  * A native wait in a thread of the runtime's. A callback from a foreign thread would park that thread until
  * JavaScript has run, and crashes the process when an exception goes uncaught meanwhile.
- *
- * That wait costs three changes of threads. Where one thing follows another at once, as with a peer that sends its next
- * request when it has the answer to the last, this thread itself waits for some microseconds instead.
  */
 function onBell(native: BellFunctions, ring: () => void): Bell {
   let open = true;
   const run = native.sc_bell_run();
   const wait = async () => {
-    for (let rung; (rung = await native.sc_bell_wait(run)) && open;) {
-      ring();
-      for (let times = 0; rung === 2 && times < mostLingers; times++) {
-        // What was rung for may still be in the hands of promises.
-        await null;
-        if (!open || !native.sc_bell_linger(run)) break;
-        ring();
-      }
-    }
+    while (await native.sc_bell_wait(run) && open) ring();
   };
   wait();
   return {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+import { nextTick } from "node:process";
 import { setImmediate } from "node:timers";
 import { runtime } from "./runtime.ts";
 import { Reader } from "./wire.ts";
@@ -16,6 +17,9 @@ const chunkSize = 8 * 1024;
 /** With less room than this the next chunk is begun. */
 const leastRoom = 2 * 1024;
 
+/** What `sc_bell_linger` answers. */
+const [nothing, something, turnFirst] = [0, 1, 2];
+
 /** What one record is given to. `time` is milliseconds since 1970, with fractions. */
 export type RecordHandler = (kind: number, serial: number, time: number, reader: Reader) => void;
 
@@ -30,7 +34,10 @@ export class Pump {
   #end = 0;
   #begin = 0;
   #bell: Bell | null = null;
+  #run = 0;
   #busy = false;
+  /** It is about to ask whether more comes at once. */
+  #lingers = false;
 
   /** `onError` gets what `onRecord` throws; the pump goes on. */
   constructor(native: NativeLibrary, onRecord: RecordHandler, onError: (error: unknown) => void) {
@@ -40,6 +47,7 @@ export class Pump {
   }
 
   start(): void {
+    this.#run = this.#native.sc_bell_run();
     this.#bell = runtime.onBell(this.#native, () => this.#wake());
   }
 
@@ -88,8 +96,29 @@ export class Pump {
       done += more;
       more = this.#bell ? this.#drain() : 0;
     }
-    if (more) setImmediate(() => this.#turn(more));
-    else this.#busy = false;
+    if (more) {
+      setImmediate(() => this.#turn(more));
+      return;
+    }
+    this.#busy = false;
+    if (this.#lingers) return;
+    this.#lingers = true;
+    // When all promises have had their turn: what was handed on may still be in their hands.
+    nextTick(() => this.#linger(false));
+  }
+
+  /**
+   * The way through the bell costs two or three changes of threads. Where one message follows another at once, this
+   * thread fetches them itself.
+   */
+  #linger(first: boolean): void {
+    const found = this.#bell && !this.#busy ? this.#native.sc_bell_linger(this.#run, Number(first)) : nothing;
+    if (found === turnFirst) {
+      setImmediate(() => this.#linger(true));
+      return;
+    }
+    this.#lingers = false;
+    if (found === something) this.#turn(this.#drain());
   }
 
   #dispatch(): void {

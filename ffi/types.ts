@@ -94,6 +94,5 @@ export interface Runtime {
 export interface BellFunctions {
   sc_bell_run(): number;
   sc_bell_wait(run: number): Promise<number>;
-  sc_bell_linger(run: number): number;
   sc_bell_start(callback: object | number): number;
 }

@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <stdlib.h>
-#include <time.h>
 
 #include "bell.h"
 #include "internal.h"
-
-/* What comes within so many microseconds comes in quick succession. */
-#define SOON_US 60
 
 typedef struct {
     void (*ring)(void);
@@ -20,7 +16,7 @@ static void *bell_thread(void *arg)
 
     free(arg);
     sc_thread_name("sc-bell");
-    while (sc_ring_wait(self.run, &seen, 0) == SC_RING_DUE)
+    while (sc_ring_wait(self.run, &seen))
         self.ring();
     return NULL;
 }
@@ -30,29 +26,17 @@ uint32_t sc_bell_run(void)
     return sc_ring_run();
 }
 
-/* One waiter in a run (sc_attach admits one isolate), which waits in one way at a time: it remembers the last ring. */
-static uint64_t last_ring;
-
-static int64_t now_us(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (int64_t)time.tv_sec * 1000000 + time.tv_nsec / 1000;
-}
-
 int32_t sc_bell_wait(uint32_t run)
 {
-    int64_t begun = now_us();
+    /* One waiter in a run (sc_attach admits one isolate): it remembers the last ring. */
+    static uint64_t last_ring;
 
-    if (sc_ring_wait(run, &last_ring, 0) != SC_RING_DUE)
-        return 0;
-    return now_us() - begun <= SOON_US ? 2 : 1;
+    return sc_ring_wait(run, &last_ring);
 }
 
-int32_t sc_bell_linger(uint32_t run)
+int32_t sc_bell_linger(uint32_t run, uint32_t first)
 {
-    return sc_ring_wait(run, &last_ring, SOON_US) == SC_RING_DUE ? 1 : 0;
+    return run == sc_ring_run() ? (int32_t)sc_poll_linger(first) : 0;
 }
 
 int32_t sc_bell_start(void (*ring)(void))

@@ -7,13 +7,14 @@
 
 /* The number of the engine's present run. */
 SC_API uint32_t sc_bell_run(void);
-/*
- * Waits until there is something to drain; 0 when that run is over, 2 when it came at once. For a runtime with
- * non-blocking calls.
- */
+/* Waits until there is something to drain; 0 when that run is over. For a runtime with non-blocking calls. */
 SC_API int32_t sc_bell_wait(uint32_t run);
-/* Waits for some microseconds whether something comes; 0: nothing did. On the thread that drains. */
-SC_API int32_t sc_bell_linger(uint32_t run);
+/*
+ * When all is drained, on the thread that drains: where one thing follows another at once, it polls the network itself
+ * for about a millisecond. 1: there is something to drain; 2: the event loop is to have a turn first; 0: the bell
+ * rings. `first`: the event loop has just had one.
+ */
+SC_API int32_t sc_bell_linger(uint32_t run, uint32_t first);
 /* Starts the thread that calls `ring` whenever there is something to drain. For a runtime without. */
 SC_API int32_t sc_bell_start(void (*ring)(void));
 /* Ends the wait or the thread, and drops what nobody drained. Waits for neither. */

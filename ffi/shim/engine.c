@@ -1,29 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <fcntl.h>
 #include <openssl/ssl.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "engine.h"
 #include "ice_internal.h"
 
-#ifndef MSG_NOSIGNAL
-#define MSG_NOSIGNAL 0
-#endif
-
-/* The longest wait of the poll thread: a timer that another thread sets may be late by as much. */
-#define POLL_MS 50
-
 sc_engine_state sc_engine;
 
-static atomic_bool running, quitting;
+static atomic_bool running;
 static const char *failed_step = "";
 static pj_pool_factory_policy policy;
-static pthread_t poller;
-/* The write end; the other one belongs to its key. */
-static int wake_socket = -1;
-static pj_ioqueue_key_t *wake_key;
 
 /* ---- process-wide ---------------------------------------------------------------------------------------------- */
 
@@ -75,149 +61,13 @@ pj_pool_t *sc_pool_create(const char *name, unsigned size)
     return sc_should_fail() ? NULL : pj_pool_create(&sc_engine.cp.factory, name, size, size, NULL);
 }
 
-/* ---- the poll thread ------------------------------------------------------------------------------------------- */
-
-static void wake_poll_thread(void)
-{
-    char byte = 0;
-
-    /* A full pipe means that it has been woken already. */
-    if (send(wake_socket, &byte, 1, MSG_NOSIGNAL) < 0)
-        return;
-}
-
-static char wake_bytes[64];
-static pj_ioqueue_op_key_t wake_op;
-
-static void on_wake(pj_ioqueue_key_t *key, pj_ioqueue_op_key_t *op, pj_ssize_t size)
-{
-    pj_status_t status = PJ_SUCCESS;
-
-    PJ_UNUSED_ARG(size);
-    while (status == PJ_SUCCESS) {
-        pj_ssize_t length = sizeof(wake_bytes);
-
-        status = pj_ioqueue_recv(key, op, wake_bytes, &length, 0);
-    }
-}
-
-static pj_status_t open_wake_pipe(void)
-{
-    static const pj_ioqueue_callback callback = { .on_read_complete = on_wake };
-    pj_status_t status;
-    int pair[2];
-
-    if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair))
-        return pj_get_os_error();
-    /* Programs that this process starts must not inherit them, and a writer must not wait. */
-    fcntl(pair[0], F_SETFD, FD_CLOEXEC);
-    fcntl(pair[1], F_SETFD, FD_CLOEXEC);
-    fcntl(pair[1], F_SETFL, O_NONBLOCK);
-    status = pj_ioqueue_register_sock(sc_engine.pool, pjsip_endpt_get_ioqueue(sc_engine.endpt), pair[0], NULL, &callback,
-                                      &wake_key);
-    if (status != PJ_SUCCESS) {
-        close(pair[0]);
-        close(pair[1]);
-        return status;
-    }
-    wake_socket = pair[1];
-    pj_ioqueue_op_key_init(&wake_op, sizeof(wake_op));
-    on_wake(wake_key, &wake_op, 0);
-    return PJ_SUCCESS;
-}
-
-/* When the poll thread has ended: until then sc_engine_stop() may be writing to it. */
-static void close_wake_socket(void)
-{
-    if (wake_socket >= 0)
-        close(wake_socket);
-    wake_socket = -1;
-}
-
-static void end_all(void);
-
-static void *poll_thread(void *arg)
-{
-    static const pj_time_val wait = { 0, POLL_MS };
-    pj_time_val now, swept = { 0, 0 };
-    sc_record record;
-
-    PJ_UNUSED_ARG(arg);
-    sc_thread_name("sc-sip");
-    sc_thread_register();
-    sc_ring_defer();
-    while (!atomic_load(&quitting)) {
-        pjsip_endpt_handle_events2(sc_engine.endpt, &wait, NULL);
-        sc_ring_deferred();
-        pj_gettickcount(&now);
-        sc_trying_sweep(&now);
-        if (now.sec != swept.sec) {
-            swept = now;
-            sc_incoming_request_sweep();
-            sc_admission_report();
-        }
-    }
-    sc_admission_report();
-    end_all();
-    sc_record_init(&record, SC_RECORD_ENGINE_STOPPED, 0);
-    sc_record_push(&record, false);
-    sc_ring_deferred();
-    return NULL;
-}
-
-typedef struct {
-    pj_status_t (*work)(void *arg);
-    void *arg;
-    pj_status_t status;
-    bool done;
-} errand;
-
-static pthread_mutex_t errand_mutex = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t errand_done = PTHREAD_COND_INITIALIZER;
-
-static void run_errand(pj_timer_heap_t *heap, pj_timer_entry *entry)
-{
-    errand *self = entry->user_data;
-
-    PJ_UNUSED_ARG(heap);
-    self->status = self->work(self->arg);
-    pthread_mutex_lock(&errand_mutex);
-    self->done = true;
-    pthread_cond_signal(&errand_done);
-    pthread_mutex_unlock(&errand_mutex);
-}
-
-pj_status_t sc_on_poll_thread(pj_status_t (*work)(void *arg), void *arg)
-{
-    static const pj_time_val now = { 0, 0 };
-    errand self = { work, arg, PJ_SUCCESS, false };
-    pj_timer_entry timer;
-    pj_status_t status;
-
-    /* Only this thread sets it: the poll thread goes on for as long as we wait. */
-    if (atomic_load(&quitting))
-        return SC_EGONE;
-    pj_timer_entry_init(&timer, 0, &self, run_errand);
-    status = pjsip_endpt_schedule_timer(sc_engine.endpt, &timer, &now);
-    if (status != PJ_SUCCESS)
-        return status;
-    wake_poll_thread();
-    pthread_mutex_lock(&errand_mutex);
-    while (!self.done)
-        pthread_cond_wait(&errand_done, &errand_mutex);
-    pthread_mutex_unlock(&errand_mutex);
-    return self.status;
-}
-
 /* ---- start and stop ---------------------------------------------------------------------------------------------------- */
 
 static void tear_down(void)
 {
     if (sc_engine.events)
         pjmedia_event_mgr_destroy(sc_engine.events);
-    if (wake_key)
-        pj_ioqueue_unregister(wake_key);
-    wake_key = NULL;
+    sc_poll_close();
     if (sc_engine.endpt)
         pjsip_endpt_destroy(sc_engine.endpt);
     sc_connections_clear();
@@ -271,6 +121,17 @@ static void end_all(void)
     sc_clock_stop();
     sc_devices_end();
     tear_down();
+}
+
+/* The last that happens on the poll thread. */
+static void end(void)
+{
+    sc_record record;
+
+    sc_admission_report();
+    end_all();
+    sc_record_init(&record, SC_RECORD_ENGINE_STOPPED, 0);
+    sc_record_push(&record, false);
 }
 
 #define STEP(name, call)                \
@@ -335,7 +196,6 @@ int32_t sc_engine_start(sc_bytes args, uint32_t size)
     sc_admission_limit(sc_read_u32(&reader));
     sc_core_detect_loops(sc_read_u8(&reader) != 0);
     set_timers(timers);
-    atomic_store(&quitting, false);
     sc_ring_open();
 
     failed_step = "allocate memory";
@@ -345,7 +205,7 @@ int32_t sc_engine_start(sc_bytes args, uint32_t size)
         goto failed;
     }
     STEP("create the SIP endpoint", pjsip_endpt_create(&sc_engine.cp.factory, "sipcore", &sc_engine.endpt));
-    STEP("open the wake-up socket", open_wake_pipe());
+    STEP("open the wake-up socket", sc_poll_open());
     STEP("set the resolver", sc_resolver_init());
     STEP("read the address", sc_transports_init(af, &address));
     sc_connections_init();
@@ -379,8 +239,7 @@ int32_t sc_engine_start(sc_bytes args, uint32_t size)
     STEP("listen on the TCP port", sc_transports_set_port(SC_TRANSPORT_TCP, ports[SC_TRANSPORT_TCP]));
     STEP("listen on the TLS port", sc_transports_set_port(SC_TRANSPORT_TLS, ports[SC_TRANSPORT_TLS]));
     sc_gate_open();
-    /* A plain thread: pj_thread_create() would keep its record in the pool that this thread frees in the end. */
-    STEP("start the SIP thread", PJ_STATUS_FROM_OS(pthread_create(&poller, NULL, poll_thread, NULL)));
+    STEP("start the SIP thread", sc_poll_start(end));
     failed_step = "";
     return PJ_SUCCESS;
 
@@ -388,7 +247,7 @@ failed:
     sc_gate_close();
     sc_clock_stop();
     tear_down();
-    close_wake_socket();
+    sc_poll_ended();
     sc_ring_shut();
     atomic_store(&running, false);
     return status;
@@ -404,20 +263,14 @@ int32_t sc_engine_failed_step(sc_buffer text, uint32_t capacity)
 
 void sc_engine_stop(void)
 {
-    if (!atomic_load(&running))
-        return;
-    atomic_store(&quitting, true);
-    wake_poll_thread();
+    if (atomic_load(&running))
+        sc_poll_stop();
 }
 
 void sc_engine_join(void)
 {
-    if (!atomic_load(&quitting) || !atomic_load(&running))
-        return;
-    pthread_join(poller, NULL);
-    close_wake_socket();
-    atomic_store(&quitting, false);
-    atomic_store(&running, false);
+    if (atomic_load(&running) && sc_poll_join())
+        atomic_store(&running, false);
 }
 
 int32_t sc_engine_local_address(sc_text remote, sc_buffer buffer, uint32_t capacity)

@@ -176,17 +176,21 @@ unsigned sc_ring_messages(void);
 /* From now on the calling thread rings by sc_ring_deferred() only, which it calls with no lock of PJSIP's. */
 void sc_ring_defer(void);
 void sc_ring_deferred(void);
+/* Whether that will ring: something is there, and JavaScript is at rest. */
+bool sc_ring_rouses(void);
+/*
+ * JavaScript's thread looks for itself until sc_ring_leave(): what it pushes rings nobody, and what another thread
+ * pushes calls `wake`. All tell whether there is something to drain.
+ */
+bool sc_ring_attend(void (*wake)(void));
+bool sc_ring_found(void);
+bool sc_ring_leave(void);
 /* What a deferring thread calls to ring; NULL: it wakes the one in sc_ring_wait(). Until the ring is shut. */
 void sc_ring_call(void (*call)(void));
 /* The number of the present run, for sc_ring_wait(). */
 uint32_t sc_ring_run(void);
-typedef enum { SC_RING_OVER, SC_RING_DUE, SC_RING_LATE } sc_ring_event;
-
-/*
- * Blocks until there is something new to drain, that run is over, or the time (0: any) has passed. `seen` is the
- * caller's own.
- */
-sc_ring_event sc_ring_wait(uint32_t run, uint64_t *seen, unsigned limit_us);
+/* Blocks until there is something new to drain; false when that run is over. `seen` is the caller's own. */
+bool sc_ring_wait(uint32_t run, uint64_t *seen);
 void sc_ring_open(void);
 void sc_ring_shut(void);
 
@@ -330,8 +334,25 @@ extern pjsip_module sc_core_module;
 /* A pool of the endpoint's; NULL when memory is out (or a test says so). */
 pj_pool_t *sc_pool_create(const char *name, unsigned size);
 
+/* ---- poll.c: who polls PJSIP ------------------------------------------------------------------------------------- */
+
+/* What wakes whoever polls, as a key of the endpoint's ioqueue. */
+pj_status_t sc_poll_open(void);
+void sc_poll_close(void);
+/* Starts the SIP thread; `end` is the last that it does. */
+pj_status_t sc_poll_start(void (*end)(void));
+void sc_poll_stop(void);
+/* Waits for the thread; false when nobody has stopped it. */
+bool sc_poll_join(void);
+/* When no thread polls any more, or none ever has: until then sc_poll_stop() may be waking it. */
+void sc_poll_ended(void);
 /* Does the work on the poll thread, between two messages, and waits for it. Of JavaScript's thread only. */
 pj_status_t sc_on_poll_thread(pj_status_t (*work)(void *arg), void *arg);
+
+typedef enum { SC_POLL_LEFT, SC_POLL_FOUND, SC_POLL_TURN } sc_poll_result;
+
+/* JavaScript's thread polls in place of the SIP thread, if that is worth while (see sc_bell_linger()). */
+sc_poll_result sc_poll_linger(bool first);
 
 /* ---- core_module.c ---------------------------------------------------------------------------------------------- */
 

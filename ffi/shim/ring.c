@@ -3,7 +3,6 @@
  * A queue of byte records from PJSIP's callbacks to JavaScript. It grows by chunks and never drops a signalling
  * record. Its mutex is a leaf: no pj call, no log and no free of pj things happens under it.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -34,8 +33,9 @@ static struct {
     uint32_t dropped;
     uint32_t run; /* counts the openings: a waiter of an earlier run leaves */
     uint64_t rings; /* counts the times that the empty queue got its first record */
-    bool ringing; /* JavaScript has been called and has not yet seen the queue empty */
+    atomic_bool ringing; /* JavaScript has been called and has not yet seen the queue empty */
     void (*call)(void); /* what the poll thread may ring by itself; else the waiter is woken */
+    void (*attended)(void); /* what wakes JavaScript's thread while it looks for itself */
     bool open;
 } ring = { .mutex = PTHREAD_MUTEX_INITIALIZER, .due = PTHREAD_COND_INITIALIZER };
 
@@ -100,6 +100,7 @@ static void write_record(const sc_record *record, double time)
 
 void sc_ring_push(const sc_record *record, bool droppable)
 {
+    void (*wake)(void) = NULL;
     struct timespec now;
     bool rings = false;
     double time;
@@ -127,12 +128,16 @@ void sc_ring_push(const sc_record *record, bool droppable)
     if (defers) {
         deferred = true;
     } else if (!ring.ringing) {
-        ring.ringing = rings = true;
-        ring.rings++;
+        ring.ringing = true;
+        wake = ring.attended;
+        rings = !wake;
+        ring.rings += rings;
     }
     pthread_mutex_unlock(&ring.mutex);
     /* Not under the mutex: who wakes needs it at once. */
-    if (rings)
+    if (wake)
+        wake();
+    else if (rings)
         pthread_cond_signal(&ring.due);
 }
 
@@ -161,6 +166,43 @@ void sc_ring_deferred(void)
         call();
     else if (rings)
         pthread_cond_signal(&ring.due);
+}
+
+bool sc_ring_attend(void (*wake)(void))
+{
+    bool found;
+
+    pthread_mutex_lock(&ring.mutex);
+    found = ring.head != NULL;
+    /* Who finds something drains it next. */
+    ring.ringing = found;
+    ring.attended = wake;
+    pthread_mutex_unlock(&ring.mutex);
+    defers = true;
+    return found;
+}
+
+bool sc_ring_found(void)
+{
+    return deferred || atomic_load(&ring.ringing);
+}
+
+bool sc_ring_rouses(void)
+{
+    return deferred && !atomic_load(&ring.ringing);
+}
+
+bool sc_ring_leave(void)
+{
+    bool found;
+
+    defers = deferred = false;
+    pthread_mutex_lock(&ring.mutex);
+    found = ring.head != NULL;
+    ring.ringing = found;
+    ring.attended = NULL;
+    pthread_mutex_unlock(&ring.mutex);
+    return found;
 }
 
 void sc_ring_call(void (*call)(void))
@@ -246,36 +288,17 @@ uint32_t sc_ring_run(void)
     return run;
 }
 
-static struct timespec in_microseconds(unsigned us)
+bool sc_ring_wait(uint32_t run, uint64_t *seen)
 {
-    struct timespec time;
-
-    clock_gettime(CLOCK_REALTIME, &time);
-    time.tv_nsec += (long)us * 1000;
-    time.tv_sec += time.tv_nsec / 1000000000;
-    time.tv_nsec %= 1000000000;
-    return time;
-}
-
-sc_ring_event sc_ring_wait(uint32_t run, uint64_t *seen, unsigned limit_us)
-{
-    struct timespec limit = in_microseconds(limit_us);
-    sc_ring_event event = SC_RING_OVER;
-    bool late = false;
+    bool due;
 
     pthread_mutex_lock(&ring.mutex);
-    while (ring.open && ring.run == run && ring.rings == *seen && !late) {
-        if (limit_us)
-            late = pthread_cond_timedwait(&ring.due, &ring.mutex, &limit) == ETIMEDOUT;
-        else
-            pthread_cond_wait(&ring.due, &ring.mutex);
-    }
-    if (ring.open && ring.run == run) {
-        event = ring.rings == *seen ? SC_RING_LATE : SC_RING_DUE;
-        *seen = ring.rings;
-    }
+    while (ring.open && ring.run == run && ring.rings == *seen)
+        pthread_cond_wait(&ring.due, &ring.mutex);
+    due = ring.open && ring.run == run;
+    *seen = ring.rings;
     pthread_mutex_unlock(&ring.mutex);
-    return event;
+    return due;
 }
 
 void sc_ring_open(void)
@@ -291,7 +314,7 @@ void sc_ring_shut(void)
 {
     pthread_mutex_lock(&ring.mutex);
     ring.open = false;
-    ring.call = NULL;
+    ring.call = ring.attended = NULL;
     while (ring.head) {
         chunk *head = ring.head;
 
