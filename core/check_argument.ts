@@ -2,6 +2,7 @@
 /** The checks that every argument passes before it is stored: each returns the value, or throws naming the argument. */
 
 const BREAKS_LINES = /[\r\n\0]/;
+const WHITE_SPACE = /[ \t]/;
 const TOKEN = /^[A-Za-z0-9\-.!%*_+`'~]+$/;
 
 /** A string that may reach the wire: without CR, LF, NUL and lone surrogates (which UTF-8 cannot carry). */
@@ -32,7 +33,7 @@ export function checkToken(value: unknown, argument: string): string {
 /** Text of at least one character and without white space, as the fields of SDP lines are. */
 export function checkWord(value: unknown, argument: string): string {
   const text = checkText(value, argument);
-  if (text === "" || /[ \t]/.test(text)) {
+  if (text === "" || WHITE_SPACE.test(text)) {
     throw new TypeError(`${argument} must be a word without white space, got "${text}"`);
   }
   return text;

@@ -39,10 +39,10 @@ export class FrozenList<T> extends Array<T> {
 
   /** Copies `items`. */
   constructor(items: Iterable<T> = []) {
-    super();
-    let count = 0;
-    // A push to an array of a class of one's own is a slow one.
-    for (const item of items) this[count++] = item;
+    const given = Array.isArray(items) ? items as readonly T[] : [...items];
+    // Grown step by step it would take more memory, and an iterator makes an object for each item.
+    super(given.length);
+    for (let index = 0; index < given.length; index++) this[index] = given[index]!;
     Object.freeze(this);
   }
 

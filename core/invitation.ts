@@ -542,8 +542,8 @@ export class Invitation extends InvitationAttributes {
   }
 
   #changed(reader: Reader, time: Date): void {
-    const change = readChange(reader);
     const dialog = this.#parts.dialog!;
+    const change = readChange(reader, dialog.direction === "incoming");
     const { message, originator } = change.cause;
     dialog.heard(change.peer);
     dialog.localTag = change.localTag || dialog.localTag;

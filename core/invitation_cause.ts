@@ -34,7 +34,9 @@ const originators: readonly InvitationOriginator[] = [null, "local", "remote"];
 export interface NativeChange {
   readonly state: number;
   readonly code: number;
+  /** "" before the end. */
   readonly reason: string;
+  /** "" where it was not asked for. */
   readonly localTag: string;
   readonly remoteTag: string;
   readonly peer: PeerMessage;
@@ -43,12 +45,19 @@ export interface NativeChange {
   readonly cause: Cause;
 }
 
-export function readChange(reader: Reader): NativeChange {
+/** `knowsTags`: those of the dialog are known already, and need not be decoded. */
+export function readChange(reader: Reader, knowsTags: boolean): NativeChange {
   const state = reader.u8();
   const code = reader.u32();
-  const reason = reader.text();
-  const localTag = reader.text();
-  const remoteTag = reader.text();
+  let [reason, localTag, remoteTag] = ["", "", ""];
+  if (state === inv.DISCONNECTED) reason = reader.text();
+  else reader.skip(1);
+  if (knowsTags) {
+    reader.skip(2);
+  } else {
+    localTag = reader.text();
+    remoteTag = reader.text();
+  }
   const peer = readPeerMessage(reader);
   const originator = originators[reader.u8()] ?? null;
   const awaitsPrack = reader.u8() === 1;
@@ -104,6 +113,11 @@ export function reasonText(message: SIPMessage | null): string | null {
 
 /** The session description at a place in a message. */
 export function sdpAt(message: SIPMessage, offset: number, size: number): FrozenSDPSession | null {
+  const { body } = message;
+  // What the program gets for the body is mostly that, decoded already.
+  if (typeof body === "string" && body.length === size && offset + size === message.bytes.length) {
+    return FrozenSDPSession.tryParse(body);
+  }
   const text = decodeUtf8(message.bytes.subarray(offset, offset + size));
   return text === null ? null : FrozenSDPSession.tryParse(text);
 }

@@ -49,7 +49,10 @@ export abstract class BaseSDPAttribute {
   /** For the two twins alone. */
   constructor(init: SDPAttributeInit) {
     checkConcrete(new.target, BaseSDPAttribute);
-    this.#fields = { name: checkName(init.name), value: checkText(init.value, "value") };
+    // What another one holds has been checked.
+    this.#fields = init instanceof BaseSDPAttribute
+      ? { name: init.#fields.name, value: init.#fields.value }
+      : { name: checkName(init.name), value: checkText(init.value, "value") };
   }
 
   /** Whether this is the twin that never changes. */
@@ -145,6 +148,24 @@ function checkName(value: unknown): string {
   return name;
 }
 
+/** Attributes that were read: those of a codec come again in each description, and what never changes can be shared. */
+const known: Map<string, FrozenSDPAttribute> = new Map();
+const mostKnown = 512;
+const mostText = 100;
+
+/** What stands behind an "a=", as a value. */
+export function frozenAttribute(text: string): FrozenSDPAttribute {
+  let attribute = known.get(text);
+  if (attribute === undefined) {
+    attribute = new FrozenSDPAttribute(parseAttribute(text));
+    if (text.length <= mostText) {
+      if (known.size >= mostKnown) known.clear();
+      known.set(text, attribute);
+    }
+  }
+  return attribute;
+}
+
 /** What an "a=" line says, or what stands behind its "a=". */
 export function parseAttribute(text: string): SDPAttributeInit {
   const line = text.startsWith("a=") ? text.slice(2) : text;
@@ -173,9 +194,9 @@ export class SDPAttributeList extends Array<SDPAttribute> {
 
   /** Copies `attributes`. */
   constructor(attributes: Iterable<BaseSDPAttribute> = []) {
-    super();
-    let count = 0;
-    for (const attribute of attributes) this[count++] = SDPAttribute.from(attribute);
+    const given = Array.isArray(attributes) ? attributes as readonly BaseSDPAttribute[] : [...attributes];
+    super(given.length);
+    for (let index = 0; index < given.length; index++) this[index] = SDPAttribute.from(given[index]!);
   }
 
   /** Whether there is an attribute of this name, or one equal to this attribute. */
@@ -206,7 +227,7 @@ export class SDPAttributeList extends Array<SDPAttribute> {
 export class FrozenSDPAttributeList extends FrozenList<FrozenSDPAttribute> {
   /** Copies `attributes`. */
   constructor(attributes: Iterable<BaseSDPAttribute> = []) {
-    super([...attributes].map(freezeAttribute));
+    super(Array.from(attributes, freezeAttribute));
   }
 
   /** Whether there is an attribute of this name, or one equal to this attribute. */

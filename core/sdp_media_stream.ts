@@ -11,14 +11,13 @@ import { MediaCodec } from "./media_codec.ts";
 import { orNull, parsing } from "./parsing.ts";
 import {
   type BaseSDPAttribute,
-  FrozenSDPAttribute,
+  frozenAttribute,
   FrozenSDPAttributeList,
-  parseAttribute,
   SDPAttributeList,
 } from "./sdp_attribute.ts";
 import { type BaseSDPBandwidthInfo, FrozenSDPBandwidthInfo, SDPBandwidthInfo } from "./sdp_bandwidth_info.ts";
 import { BaseSDPConnection, FrozenSDPConnection, SDPConnection } from "./sdp_connection.ts";
-import { allValues, firstValue, parseLines, type SDPLine } from "./sdp_lines.ts";
+import { allValues, firstValue, parseLines, type SDPLine, wordsOf } from "./sdp_lines.ts";
 
 /** Which way media flows. */
 export type MediaDirection = "sendrecv" | "sendonly" | "recvonly" | "inactive";
@@ -236,8 +235,9 @@ export abstract class BaseSDPMediaStream {
     const { media, port, portCount, transport, formats, info, connection } = this.#fields;
     const ports = portCount === 1 ? String(port) : `${port}/${portCount}`;
     // A changeable array is checked here, where what was put in reaches the wire.
-    const words = formats.map((format) => checkWord(format, "formats"));
-    let text = `m=${[media, ports, transport, ...words].join(" ")}\r\n`;
+    let text = `m=${media} ${ports} ${transport}`;
+    for (const format of formats) text += ` ${checkFormat(format)}`;
+    text += "\r\n";
     if (info !== null) text += `i=${info}\r\n`;
     if (connection !== null) text += `${connection}\r\n`;
     for (const line of this.bandwidthInfo) text += `${line}\r\n`;
@@ -432,7 +432,7 @@ export function copyBandwidthInfo(
 ): BaseSDPBandwidthInfo[] {
   if (frozen && isEmpty(bandwidthInfo)) return noBandwidthInfo;
   return frozen
-    ? new FrozenList([...bandwidthInfo].map(freezeBandwidthInfo))
+    ? FrozenList.from(bandwidthInfo, freezeBandwidthInfo)
     : [...bandwidthInfo].map((info) => SDPBandwidthInfo.from(info));
 }
 
@@ -443,8 +443,12 @@ function freezeBandwidthInfo(info: BaseSDPBandwidthInfo): FrozenSDPBandwidthInfo
 function copyFormats(formats: Iterable<string>, frozen: boolean): string[] {
   // A string is an iterable of strings too, and surely a mistake here.
   if (typeof formats === "string") throw new TypeError("formats must be a list of strings");
-  const copy = [...formats].map((format) => checkWord(format, "formats"));
+  const copy = Array.from(formats, checkFormat);
   return frozen ? new FrozenList(copy) : copy;
+}
+
+function checkFormat(format: string): string {
+  return checkWord(format, "formats");
 }
 
 function checkStreamPort(value: unknown): number {
@@ -474,11 +478,14 @@ function positional(
   };
 }
 
+const PORTS = /^([0-9]+)(?:\/([0-9]+))?$/;
+
 /** The media section in these lines, of which the first must be its "m="; its parts are frozen. */
 export function mediaStreamInit(lines: readonly SDPLine[]): SDPMediaStreamInit {
-  const [first, ...rest] = lines;
-  const words = first?.type === "m" ? first.value.split(/[ \t]+/).filter(Boolean) : [];
-  const ports = /^([0-9]+)(?:\/([0-9]+))?$/.exec(words[1] ?? "");
+  const first = lines[0];
+  const rest = lines.slice(1);
+  const words = first?.type === "m" ? wordsOf(first.value) : [];
+  const ports = PORTS.exec(words[1] ?? "");
   if (ports === null || words.length < 3) throw new SyntaxError("no media, port and transport");
   if (rest.some((line) => line.type === "m")) throw new SyntaxError('more than one "m="');
   const connection = firstValue(rest, "c");
@@ -490,7 +497,7 @@ export function mediaStreamInit(lines: readonly SDPLine[]): SDPMediaStreamInit {
     formats: words.slice(3),
     info: firstValue(rest, "i") ?? null,
     connection: connection === undefined ? null : FrozenSDPConnection.parse(connection),
-    attributes: allValues(rest, "a").map((value) => new FrozenSDPAttribute(parseAttribute(value))),
+    attributes: allValues(rest, "a").map(frozenAttribute),
     bandwidthInfo: allValues(rest, "b").map((value) => FrozenSDPBandwidthInfo.parse(value)),
   };
 }

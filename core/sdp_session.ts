@@ -11,9 +11,8 @@ import { equalItems, FrozenList } from "./frozen.ts";
 import { orNull, parsing } from "./parsing.ts";
 import {
   type BaseSDPAttribute,
-  FrozenSDPAttribute,
+  frozenAttribute,
   type FrozenSDPAttributeList,
-  parseAttribute,
   type SDPAttributeList,
 } from "./sdp_attribute.ts";
 import {
@@ -27,7 +26,7 @@ import {
   FrozenSDPConnection,
   type SDPConnection,
 } from "./sdp_connection.ts";
-import { allValues, firstValue, parseLines, type SDPLine } from "./sdp_lines.ts";
+import { allValues, firstValue, parseLines, type SDPLine, wordsOf } from "./sdp_lines.ts";
 import {
   type BaseSDPMediaStream,
   copyAttributes,
@@ -457,8 +456,8 @@ export class FrozenSDPSession extends BaseSDPSession {
 
 function copyMedia(media: Iterable<BaseSDPMediaStream>, frozen: boolean): BaseSDPMediaStream[] {
   return frozen
-    ? new FrozenList([...media].map(freezeMedia))
-    : [...media].map((stream) => SDPMediaStream.from(stream));
+    ? FrozenList.from(media, freezeMedia)
+    : Array.from(media, (stream) => SDPMediaStream.from(stream));
 }
 
 function freezeMedia(stream: BaseSDPMediaStream): FrozenSDPMediaStream {
@@ -483,7 +482,8 @@ function checkTime(value: unknown, argument: string): number {
 
 /** Its parts are frozen: a frozen session takes them as they are. */
 function sessionInit(lines: readonly SDPLine[]): SDPSessionInit {
-  const starts = lines.flatMap((line, index) => line.type === "m" ? [index] : []);
+  const starts: number[] = [];
+  for (let index = 0; index < lines.length; index++) if (lines[index]!.type === "m") starts.push(index);
   const session = lines.slice(0, starts[0]);
   if (session[0]?.type !== "v" || session[0].value.trim() !== "0") {
     throw new SyntaxError('it does not begin with "v=0"');
@@ -495,7 +495,7 @@ function sessionInit(lines: readonly SDPLine[]): SDPSessionInit {
     info: firstValue(session, "i") ?? null,
     connection: connection === undefined ? null : FrozenSDPConnection.parse(connection),
     ...parseTimes(firstValue(session, "t") ?? "0 0"),
-    attributes: allValues(session, "a").map((value) => new FrozenSDPAttribute(parseAttribute(value))),
+    attributes: allValues(session, "a").map(frozenAttribute),
     bandwidthInfo: allValues(session, "b").map((value) => FrozenSDPBandwidthInfo.parse(value)),
     media: starts.map((start, index) => {
       return new FrozenSDPMediaStream(mediaStreamInit(lines.slice(start, starts[index + 1])));
@@ -504,7 +504,7 @@ function sessionInit(lines: readonly SDPLine[]): SDPSessionInit {
 }
 
 function parseOrigin(text: string = ""): SDPSessionInit {
-  const words = text.split(/[ \t]+/).filter(Boolean);
+  const words = wordsOf(text);
   const [user, id, version, netType, addressType, address] = words;
   if (words.length !== 6) throw new SyntaxError('no six words in "o="');
   return {
@@ -518,12 +518,14 @@ function parseOrigin(text: string = ""): SDPSessionInit {
 }
 
 function parseTimes(text: string): { startTime: number; stopTime: number } {
-  const [startTime, stopTime, ...rest] = text.split(/[ \t]+/).filter(Boolean);
+  const [startTime, stopTime, ...rest] = wordsOf(text);
   if (stopTime === undefined || rest.length > 0) throw new SyntaxError('no two words in "t="');
   return { startTime: Number(parseNumber(startTime!)), stopTime: Number(parseNumber(stopTime)) };
 }
 
+const NUMBER = /^[0-9]{1,20}$/;
+
 function parseNumber(text: string): bigint {
-  if (!/^[0-9]{1,20}$/.test(text)) throw new SyntaxError(`"${text.slice(0, 40)}" is no number of 64 bits`);
+  if (!NUMBER.test(text)) throw new SyntaxError(`"${text.slice(0, 40)}" is no number of 64 bits`);
   return BigInt(text);
 }

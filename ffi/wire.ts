@@ -113,14 +113,32 @@ export function argumentBlock(): Writer {
 /** Up to here a loop is faster than a decoder. */
 const shortText = 40;
 
+/** Short texts that were read: addresses, names and phrases come again and again. */
+const texts: string[] = new Array(256).fill("");
+
 /** Null when it is not all ASCII. */
-function ascii(bytes: Uint8Array): string | null {
-  let text = "";
-  for (const code of bytes) {
-    if (code > 0x7f) return null;
-    text += String.fromCharCode(code);
+function ascii(bytes: Uint8Array, at: number, size: number): string | null {
+  let place = size;
+  for (let index = at; index < at + size; index++) place = place * 31 + bytes[index]! & 0xffffff;
+  place = (place ^ place >>> 8) & texts.length - 1;
+  const known = texts[place]!;
+  if (isSame(known, bytes, at, size)) return known;
+  const own = bytes.subarray(at, at + size);
+  if (own.some(isBeyondAscii)) return null;
+  return texts[place] = String.fromCharCode(...own);
+}
+
+function isSame(text: string, bytes: Uint8Array, at: number, size: number): boolean {
+  if (text.length !== size) return false;
+  for (let index = 0; index < size; index++) {
+    // What is not ASCII is told from its bytes by this as well.
+    if (text.charCodeAt(index) !== bytes[at + index]) return false;
   }
-  return text;
+  return true;
+}
+
+function isBeyondAscii(code: number): boolean {
+  return code > 0x7f;
 }
 
 /** Reads a record or an answer; text that is not UTF-8 keeps U+FFFD in the place of what is not. */
@@ -162,9 +180,11 @@ export class Reader {
   }
 
   text(): string {
-    const bytes = this.bytes();
-    if (bytes.length === 0) return "";
-    return (bytes.length <= shortText ? ascii(bytes) : null) ?? decoder.decode(bytes);
+    const size = this.u32();
+    const at = this.#take(size);
+    if (size === 0) return "";
+    const short = size <= shortText ? ascii(this.#source, at, size) : null;
+    return short ?? decoder.decode(this.#source.subarray(at, at + size));
   }
 
   /** No copy: it keeps the whole source alive. */
