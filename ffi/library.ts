@@ -9,7 +9,7 @@ import type { Native } from "./types.ts";
 export type NativeLibrary = Native<typeof table>;
 
 /** The form of rows and records that this source was written for; SC_ABI in shim/shim.h. */
-export const abi = 9;
+export const abi = 10;
 
 /** A place where the library is not, or is not to be had from, and why. */
 interface Miss {

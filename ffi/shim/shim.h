@@ -14,7 +14,7 @@
 #define SC_API __attribute__((visibility("default")))
 
 /* Raised whenever a row, a record or an argument block changes its form. */
-#define SC_ABI 9
+#define SC_ABI 10
 
 /* A NUL-terminated UTF-8 string, valid during the call. */
 typedef const char *sc_text;
