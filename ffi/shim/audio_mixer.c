@@ -267,13 +267,10 @@ sc_audio_mixer sc_audio_mixer_create(uint32_t sample_rate, uint32_t slot_count, 
 /* Runs `body` with the mixer of `serial`, between sc_enter() and sc_leave(); `status` is the row's answer. */
 #define WITH_MIXER(serial, body)                                    \
     do {                                                            \
-        if (sc_enter()) {                                           \
-            sc_mixer *self = sc_object_get(serial, SC_KIND_AUDIO_MIXER); \
-            if (self) {                                             \
-                body;                                               \
-                sc_object_put(self);                                \
-            }                                                       \
-            sc_leave();                                             \
+        sc_mixer *self = sc_take(serial, SC_KIND_AUDIO_MIXER);      \
+        if (self) {                                                 \
+            body;                                                   \
+            sc_give_back(self);                                     \
         }                                                           \
     } while (0)
 

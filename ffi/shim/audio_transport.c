@@ -304,39 +304,21 @@ sc_audio_transport sc_audio_transport_create(sc_audio_mixer mixer, sc_rtp_transp
     return serial;
 }
 
-static audio_transport *take(sc_audio_transport serial)
-{
-    audio_transport *self;
-
-    if (!sc_enter())
-        return NULL;
-    self = sc_object_get(serial, SC_KIND_AUDIO_TRANSPORT);
-    if (!self)
-        sc_leave();
-    return self;
-}
-
-static void give_back(audio_transport *self)
-{
-    sc_object_put(self);
-    sc_leave();
-}
-
 int32_t sc_audio_transport_close(sc_audio_transport transport)
 {
-    audio_transport *self = take(transport);
+    audio_transport *self = sc_take(transport, SC_KIND_AUDIO_TRANSPORT);
 
     if (!self)
         return SC_EGONE;
     sc_object_remove(self);
-    give_back(self);
+    sc_give_back(self);
     return PJ_SUCCESS;
 }
 
 int32_t sc_audio_transport_info(sc_audio_transport transport, sc_buffer answer, uint32_t capacity)
 {
     sc_writer writer = sc_writer_init(answer, capacity);
-    audio_transport *self = take(transport);
+    audio_transport *self = sc_take(transport, SC_KIND_AUDIO_TRANSPORT);
 
     if (!self)
         return 0;
@@ -345,19 +327,19 @@ int32_t sc_audio_transport_info(sc_audio_transport transport, sc_buffer answer, 
         sc_write_str(&writer, &self->line->info.fmt.encoding_name);
         sc_write_u32(&writer, self->line->info.fmt.clock_rate);
     }
-    give_back(self);
+    sc_give_back(self);
     return sc_writer_done(&writer);
 }
 
 int32_t sc_audio_transport_set_volume(sc_audio_transport transport, uint32_t percent)
 {
-    audio_transport *self = take(transport);
+    audio_transport *self = sc_take(transport, SC_KIND_AUDIO_TRANSPORT);
     pj_status_t status;
 
     if (!self)
         return SC_EGONE;
     status = sc_mixer_volume(self->mixer, self->slot, percent);
-    give_back(self);
+    sc_give_back(self);
     return status;
 }
 
@@ -378,7 +360,7 @@ static pj_status_t set_direction(const line *self, uint32_t direction)
 
 int32_t sc_audio_transport_set_direction(sc_audio_transport transport, uint32_t direction)
 {
-    audio_transport *self = take(transport);
+    audio_transport *self = sc_take(transport, SC_KIND_AUDIO_TRANSPORT);
     pj_status_t status = SC_EGONE;
 
     if (!self)
@@ -389,13 +371,13 @@ int32_t sc_audio_transport_set_direction(sc_audio_transport transport, uint32_t 
         status = set_direction(self->line, direction);
         sc_clock_go_on();
     }
-    give_back(self);
+    sc_give_back(self);
     return status;
 }
 
 int32_t sc_audio_transport_send_dtmf(sc_audio_transport transport, sc_text digits)
 {
-    audio_transport *self = digits ? take(transport) : NULL;
+    audio_transport *self = digits ? sc_take(transport, SC_KIND_AUDIO_TRANSPORT) : NULL;
     pj_str_t text;
     pj_status_t status = SC_EGONE;
 
@@ -404,7 +386,7 @@ int32_t sc_audio_transport_send_dtmf(sc_audio_transport transport, sc_text digit
     text = pj_str((char *)digits);
     if (self->line)
         status = pjmedia_stream_dial_dtmf(self->line->stream, &text);
-    give_back(self);
+    sc_give_back(self);
     return status;
 }
 
@@ -450,20 +432,20 @@ static void write_statistics(sc_writer *writer, const line *self)
 int32_t sc_audio_transport_statistics(sc_audio_transport transport, sc_buffer answer, uint32_t capacity)
 {
     sc_writer writer = sc_writer_init(answer, capacity);
-    audio_transport *self = take(transport);
+    audio_transport *self = sc_take(transport, SC_KIND_AUDIO_TRANSPORT);
 
     if (!self)
         return 0;
     if (self->line)
         write_statistics(&writer, self->line);
-    give_back(self);
+    sc_give_back(self);
     return sc_writer_done(&writer);
 }
 
 int32_t sc_audio_transport_detach(sc_audio_transport transport, sc_buffer answer, uint32_t capacity)
 {
     sc_writer writer = sc_writer_init(answer, capacity);
-    audio_transport *self = take(transport);
+    audio_transport *self = sc_take(transport, SC_KIND_AUDIO_TRANSPORT);
 
     if (!self)
         return 0;
@@ -472,19 +454,19 @@ int32_t sc_audio_transport_detach(sc_audio_transport transport, sc_buffer answer
         write_statistics(&writer, self->line);
     drop_line(self);
     sc_clock_go_on();
-    give_back(self);
+    sc_give_back(self);
     return sc_writer_done(&writer);
 }
 
 int32_t sc_audio_transport_attach(sc_audio_transport transport, sc_bytes args, uint32_t size)
 {
     sc_reader reader = sc_reader_init(args, size);
-    audio_transport *self = take(transport);
+    audio_transport *self = sc_take(transport, SC_KIND_AUDIO_TRANSPORT);
     pj_status_t status;
 
     if (!self)
         return SC_EGONE;
     status = self->line ? PJ_EEXISTS : make_line(self, &reader);
-    give_back(self);
+    sc_give_back(self);
     return status;
 }

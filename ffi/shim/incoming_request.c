@@ -198,19 +198,16 @@ static pj_status_t finish(request *self, uint32_t code, sc_reader *reader)
 int32_t sc_incoming_request_answer(sc_incoming_request serial, uint32_t code, sc_bytes args, uint32_t size)
 {
     sc_reader reader = sc_reader_init(args, size);
-    pj_status_t status = SC_EGONE;
+    pj_status_t status;
     request *self;
 
     if (code < 200 || code > 699)
         return SC_EARGS;
-    if (!sc_enter())
+    self = sc_take(serial, SC_KIND_INCOMING_REQUEST);
+    if (!self)
         return SC_EGONE;
-    self = sc_object_get(serial, SC_KIND_INCOMING_REQUEST);
-    if (self) {
-        status = finish(self, code, &reader);
-        sc_object_put(self);
-    }
-    sc_leave();
+    status = finish(self, code, &reader);
+    sc_give_back(self);
     return status;
 }
 

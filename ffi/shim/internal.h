@@ -78,6 +78,9 @@ sc_serial sc_object_add(void *object);
 void *sc_object_get(sc_serial serial, sc_kind kind);
 void sc_object_ref(void *object);
 void sc_object_put(void *object);
+/* The same for a row: between the two the library stays. NULL when it does not run, or has no such object. */
+void *sc_take(sc_serial serial, sc_kind kind);
+void sc_give_back(void *object);
 /* Takes the object out of the table (true for the first caller only) and gives back the table's reference. */
 bool sc_object_remove(void *object);
 /* Some object of this kind with a reference of the caller's, or NULL. `from`: where the last one was; 0 at first. */
@@ -576,9 +579,6 @@ sc_serial sc_port_owner_create(sc_kind kind, sc_serial mixer, sc_port_maker *mak
 int32_t sc_port_owner_close(sc_kind kind, sc_serial serial);
 int32_t sc_port_owner_slot(sc_kind kind, sc_serial serial);
 int32_t sc_port_owner_set_volume(sc_kind kind, sc_serial serial, uint32_t percent);
-/* Between these two other rows work; NULL: it has ended. */
-sc_port_owner *sc_port_owner_take(sc_kind kind, sc_serial serial);
-void sc_port_owner_give_back(sc_port_owner *owner);
 
 /* ---- dtmf_receiver.c -------------------------------------------------------------------------------------------------- */
 

@@ -62,16 +62,10 @@ void sc_call_set_answered(sc_call *self)
 
 sc_call *sc_call_take(sc_invitation serial)
 {
-    sc_call *self;
+    sc_call *self = sc_take(serial, SC_KIND_INVITATION);
 
-    if (!sc_enter())
-        return NULL;
-    self = sc_object_get(serial, SC_KIND_INVITATION);
-    if (!self) {
-        sc_leave();
-        return NULL;
-    }
-    pjsip_dlg_inc_lock(self->inv->dlg);
+    if (self)
+        pjsip_dlg_inc_lock(self->inv->dlg);
     return self;
 }
 
@@ -81,8 +75,7 @@ void sc_call_give_back(sc_call *self)
 
     /* The reference to the session, which is given back last, is what keeps the dialog's memory. */
     pjsip_dlg_dec_lock(dlg);
-    sc_object_put(self);
-    sc_leave();
+    sc_give_back(self);
 }
 
 /* ---- records ------------------------------------------------------------------------------------------------------- */

@@ -90,55 +90,37 @@ sc_serial sc_port_owner_create(sc_kind kind, sc_serial mixer, sc_port_maker *mak
     return serial;
 }
 
-sc_port_owner *sc_port_owner_take(sc_kind kind, sc_serial serial)
-{
-    sc_port_owner *self;
-
-    if (!sc_enter())
-        return NULL;
-    self = sc_object_get(serial, kind);
-    if (!self)
-        sc_leave();
-    return self;
-}
-
-void sc_port_owner_give_back(sc_port_owner *self)
-{
-    sc_object_put(self);
-    sc_leave();
-}
-
 int32_t sc_port_owner_close(sc_kind kind, sc_serial serial)
 {
-    sc_port_owner *self = sc_port_owner_take(kind, serial);
+    sc_port_owner *self = sc_take(serial, kind);
 
     if (!self)
         return SC_EGONE;
     sc_object_remove(self);
-    sc_port_owner_give_back(self);
+    sc_give_back(self);
     return PJ_SUCCESS;
 }
 
 int32_t sc_port_owner_slot(sc_kind kind, sc_serial serial)
 {
-    sc_port_owner *self = sc_port_owner_take(kind, serial);
+    sc_port_owner *self = sc_take(serial, kind);
     int slot;
 
     if (!self)
         return -SC_EGONE;
     slot = self->slot;
-    sc_port_owner_give_back(self);
+    sc_give_back(self);
     return slot;
 }
 
 int32_t sc_port_owner_set_volume(sc_kind kind, sc_serial serial, uint32_t percent)
 {
-    sc_port_owner *self = sc_port_owner_take(kind, serial);
+    sc_port_owner *self = sc_take(serial, kind);
     pj_status_t status;
 
     if (!self)
         return SC_EGONE;
     status = sc_mixer_volume(self->mixer, self->slot, percent);
-    sc_port_owner_give_back(self);
+    sc_give_back(self);
     return status;
 }

@@ -510,19 +510,15 @@ void sc_notifier_on_request(sc_kind kind, bool alone, pjsip_rx_data *rdata)
 /* Looks it up and locks its dialog; NULL when it has ended. */
 static notifier *take(sc_kind kind, sc_serial serial)
 {
-    notifier *self;
+    notifier *self = sc_take(serial, kind);
 
-    if (!sc_enter())
+    if (!self)
         return NULL;
-    self = sc_object_get(serial, kind);
-    if (self) {
-        pjsip_dlg_inc_lock(self->dlg);
-        if (self->state != STATE_TERMINATED)
-            return self;
-        pjsip_dlg_dec_lock(self->dlg);
-        sc_object_put(self);
-    }
-    sc_leave();
+    pjsip_dlg_inc_lock(self->dlg);
+    if (self->state != STATE_TERMINATED)
+        return self;
+    pjsip_dlg_dec_lock(self->dlg);
+    sc_give_back(self);
     return NULL;
 }
 
@@ -530,8 +526,7 @@ static void give_back(notifier *self)
 {
     /* The reference, which is given back last, is what keeps the dialog's memory. */
     pjsip_dlg_dec_lock(self->dlg);
-    sc_object_put(self);
-    sc_leave();
+    sc_give_back(self);
 }
 
 int32_t sc_notifier_reject(sc_kind kind, sc_serial serial, uint32_t code)

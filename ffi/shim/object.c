@@ -114,6 +114,24 @@ void sc_object_put(void *object)
     }
 }
 
+void *sc_take(sc_serial serial, sc_kind kind)
+{
+    void *object;
+
+    if (!sc_enter())
+        return NULL;
+    object = sc_object_get(serial, kind);
+    if (!object)
+        sc_leave();
+    return object;
+}
+
+void sc_give_back(void *object)
+{
+    sc_object_put(object);
+    sc_leave();
+}
+
 bool sc_object_remove(void *object)
 {
     sc_object *self = object;

@@ -226,7 +226,7 @@ int32_t sc_pcm_port_close(sc_pcm_port port)
 int32_t sc_pcm_port_info(sc_pcm_port port, sc_buffer answer, uint32_t capacity)
 {
     sc_writer writer = sc_writer_init(answer, capacity);
-    sc_port_owner *owner = sc_port_owner_take(SC_KIND_PCM_PORT, port);
+    sc_port_owner *owner = sc_take(port, SC_KIND_PCM_PORT);
     const sc_pcm_place *place;
 
     if (!owner)
@@ -237,13 +237,13 @@ int32_t sc_pcm_port_info(sc_pcm_port port, sc_buffer answer, uint32_t capacity)
     sc_write_u32(&writer, place->offset);
     sc_write_u32(&writer, place->frames);
     sc_write_u32(&writer, place->samples);
-    sc_port_owner_give_back(owner);
+    sc_give_back(owner);
     return sc_writer_done(&writer);
 }
 
 int32_t sc_pcm_port_flush(sc_pcm_port port)
 {
-    sc_port_owner *owner = sc_port_owner_take(SC_KIND_PCM_PORT, port);
+    sc_port_owner *owner = sc_take(port, SC_KIND_PCM_PORT);
     uint32_t played, written;
     sc_pcm_words *words;
 
@@ -254,6 +254,6 @@ int32_t sc_pcm_port_flush(sc_pcm_port port)
     played = atomic_load(&words->played);
     while (!atomic_compare_exchange_weak(&words->played, &played, written))
         ;
-    sc_port_owner_give_back(owner);
+    sc_give_back(owner);
     return (int32_t)(written - played);
 }

@@ -177,14 +177,14 @@ sc_recording_wave_file sc_recording_wave_file_create(sc_audio_mixer mixer, sc_te
 
 int32_t sc_recording_wave_file_close(sc_recording_wave_file file)
 {
-    sc_port_owner *self = sc_port_owner_take(SC_KIND_RECORDING_WAVE_FILE, file);
+    sc_port_owner *self = sc_take(file, SC_KIND_RECORDING_WAVE_FILE);
     int error;
 
     if (!self)
         return SC_EGONE;
     error = finish((recorder *)self->port);
     sc_object_remove(self);
-    sc_port_owner_give_back(self);
+    sc_give_back(self);
     return error ? PJ_STATUS_FROM_OS(error) : PJ_SUCCESS;
 }
 

@@ -330,22 +330,18 @@ sc_request sc_request_create(sc_bytes args, uint32_t size, sc_status status)
 
 int32_t sc_request_end(sc_request serial)
 {
+    request *self = sc_take(serial, SC_KIND_REQUEST);
     pjsip_transaction *tsx;
-    request *self;
 
-    if (!sc_enter())
+    if (!self)
         return SC_EGONE;
-    self = sc_object_get(serial, SC_KIND_REQUEST);
-    if (self) {
-        pthread_mutex_lock(&self->mutex);
-        self->ended = true;
-        tsx = self->tsx;
-        pj_grp_lock_add_ref(tsx->grp_lock);
-        pthread_mutex_unlock(&self->mutex);
-        pjsip_tsx_terminate(tsx, PJSIP_SC_REQUEST_TIMEOUT);
-        pj_grp_lock_dec_ref(tsx->grp_lock);
-        sc_object_put(self);
-    }
-    sc_leave();
-    return self ? PJ_SUCCESS : SC_EGONE;
+    pthread_mutex_lock(&self->mutex);
+    self->ended = true;
+    tsx = self->tsx;
+    pj_grp_lock_add_ref(tsx->grp_lock);
+    pthread_mutex_unlock(&self->mutex);
+    pjsip_tsx_terminate(tsx, PJSIP_SC_REQUEST_TIMEOUT);
+    pj_grp_lock_dec_ref(tsx->grp_lock);
+    sc_give_back(self);
+    return PJ_SUCCESS;
 }

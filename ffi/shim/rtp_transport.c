@@ -141,40 +141,22 @@ sc_rtp_transport sc_rtp_transport_create_ice(sc_text address, sc_bytes args, uin
     return create(address, &reader, status);
 }
 
-static rtp_transport *take(sc_rtp_transport serial)
-{
-    rtp_transport *self;
-
-    if (!sc_enter())
-        return NULL;
-    self = sc_object_get(serial, SC_KIND_RTP_TRANSPORT);
-    if (!self)
-        sc_leave();
-    return self;
-}
-
-static void give_back(rtp_transport *self)
-{
-    sc_object_put(self);
-    sc_leave();
-}
-
 int32_t sc_rtp_transport_close(sc_rtp_transport transport)
 {
-    rtp_transport *self = take(transport);
+    rtp_transport *self = sc_take(transport, SC_KIND_RTP_TRANSPORT);
 
     if (!self)
         return SC_EGONE;
     /* A stream that still runs holds a reference: the sockets close with it. */
     sc_object_remove(self);
-    give_back(self);
+    sc_give_back(self);
     return PJ_SUCCESS;
 }
 
 int32_t sc_rtp_transport_info(sc_rtp_transport transport, sc_buffer answer, uint32_t capacity)
 {
     sc_writer writer = sc_writer_init(answer, capacity);
-    rtp_transport *self = take(transport);
+    rtp_transport *self = sc_take(transport, SC_KIND_RTP_TRANSPORT);
     char remote[PJ_INET6_ADDRSTRLEN] = "";
     pjmedia_transport_info info;
     pj_sockaddr local;
@@ -189,20 +171,20 @@ int32_t sc_rtp_transport_info(sc_rtp_transport transport, sc_buffer answer, uint
     sc_write_u32(&writer, pj_sockaddr_get_port(&local));
     sc_write_bytes(&writer, remote, strlen(remote));
     sc_write_u32(&writer, remote[0] ? pj_sockaddr_get_port(&info.src_rtp_name) : 0);
-    give_back(self);
+    sc_give_back(self);
     return sc_writer_done(&writer);
 }
 
 int32_t sc_rtp_transport_ice(sc_rtp_transport transport, sc_buffer answer, uint32_t capacity)
 {
     sc_writer writer = sc_writer_init(answer, capacity);
-    rtp_transport *self = take(transport);
+    rtp_transport *self = sc_take(transport, SC_KIND_RTP_TRANSPORT);
 
     if (!self)
         return 0;
     if (self->is_ice)
         sc_ice_write_state(self->below, &writer);
-    give_back(self);
+    sc_give_back(self);
     return sc_writer_done(&writer);
 }
 
@@ -266,7 +248,7 @@ int32_t sc_rtp_transport_encode(sc_rtp_transport transport, sc_bytes args, uint3
 {
     sc_writer writer = sc_writer_init(answer, capacity);
     sc_reader reader = sc_reader_init(args, size);
-    rtp_transport *self = take(transport);
+    rtp_transport *self = sc_take(transport, SC_KIND_RTP_TRANSPORT);
     pj_status_t result = SC_EGONE;
     negotiation each;
 
@@ -281,7 +263,7 @@ int32_t sc_rtp_transport_encode(sc_rtp_transport transport, sc_bytes args, uint3
             sc_write_str(&writer, &text);
             pj_pool_release(each.pool);
         }
-        give_back(self);
+        sc_give_back(self);
     }
     if (status)
         *status = result;
@@ -307,7 +289,7 @@ static pj_status_t start(void *arg)
 int32_t sc_rtp_transport_establish(sc_rtp_transport transport, sc_bytes args, uint32_t size, uint32_t index)
 {
     sc_reader reader = sc_reader_init(args, size);
-    rtp_transport *self = take(transport);
+    rtp_transport *self = sc_take(transport, SC_KIND_RTP_TRANSPORT);
     negotiation each;
     pj_status_t status;
 
@@ -318,7 +300,7 @@ int32_t sc_rtp_transport_establish(sc_rtp_transport transport, sc_bytes args, ui
         status = each.remote ? negotiate(start, &each) : SC_EARGS;
         pj_pool_release(each.pool);
     }
-    give_back(self);
+    sc_give_back(self);
     return status;
 }
 
@@ -329,14 +311,14 @@ static pj_status_t restart(void *arg)
 
 int32_t sc_rtp_transport_restart_ice(sc_rtp_transport transport)
 {
-    rtp_transport *self = take(transport);
+    rtp_transport *self = sc_take(transport, SC_KIND_RTP_TRANSPORT);
     pj_status_t status = PJ_EINVALIDOP;
 
     if (!self)
         return SC_EGONE;
     if (self->is_ice && self->created)
         status = negotiate(restart, &(negotiation){ .self = self });
-    give_back(self);
+    sc_give_back(self);
     return status;
 }
 
@@ -347,7 +329,7 @@ static pj_status_t stop(void *arg)
 
 int32_t sc_rtp_transport_reset(sc_rtp_transport transport)
 {
-    rtp_transport *self = take(transport);
+    rtp_transport *self = sc_take(transport, SC_KIND_RTP_TRANSPORT);
     pj_status_t status;
 
     if (!self)
@@ -360,6 +342,6 @@ int32_t sc_rtp_transport_reset(sc_rtp_transport transport)
      */
     status = sc_srtp_reset(self->media);
     self->created = false;
-    give_back(self);
+    sc_give_back(self);
     return status;
 }

@@ -1061,20 +1061,16 @@ int32_t sc_srtp_secure(sc_rtp_transport transport, sc_bytes args, uint32_t size)
 {
     sc_reader reader = sc_reader_init(args, size);
     pj_status_t status = SC_EGONE;
-    void *self;
+    void *self = sc_take(transport, SC_KIND_RTP_TRANSPORT);
 
-    if (!sc_enter())
-        return SC_EGONE;
-    self = sc_object_get(transport, SC_KIND_RTP_TRANSPORT);
     if (self) {
         pjmedia_transport *media = sc_rtp_transport_media(self);
 
         status = media->op == &guarded_op ? SC_EARGS : secure(media, transport, &reader, &media);
         if (status == PJ_SUCCESS)
             sc_rtp_transport_wrap(self, media);
-        sc_object_put(self);
+        sc_give_back(self);
     }
-    sc_leave();
     return status;
 }
 
@@ -1102,18 +1098,14 @@ static void write_info(sc_writer *writer, transport_srtp *srtp)
 int32_t sc_srtp_info(sc_rtp_transport transport, sc_buffer answer, uint32_t capacity)
 {
     sc_writer writer = sc_writer_init(answer, capacity);
-    void *self;
+    void *self = sc_take(transport, SC_KIND_RTP_TRANSPORT);
 
-    if (!sc_enter())
-        return 0;
-    self = sc_object_get(transport, SC_KIND_RTP_TRANSPORT);
     if (self) {
         pjmedia_transport *media = sc_rtp_transport_media(self);
 
         if (media->op == &guarded_op)
             write_info(&writer, (transport_srtp *)media);
-        sc_object_put(self);
+        sc_give_back(self);
     }
-    sc_leave();
     return sc_writer_done(&writer);
 }

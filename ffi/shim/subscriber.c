@@ -526,19 +526,15 @@ sc_serial sc_subscriber_create(sc_kind kind, sc_bytes args, uint32_t size, sc_st
 /* Looks it up and locks its dialog; NULL when it has ended. */
 static subscriber *take(sc_kind kind, sc_serial serial)
 {
-    subscriber *self;
+    subscriber *self = sc_take(serial, kind);
 
-    if (!sc_enter())
+    if (!self)
         return NULL;
-    self = sc_object_get(serial, kind);
-    if (self) {
-        pjsip_dlg_inc_lock(self->dlg);
-        if (!self->over)
-            return self;
-        pjsip_dlg_dec_lock(self->dlg);
-        sc_object_put(self);
-    }
-    sc_leave();
+    pjsip_dlg_inc_lock(self->dlg);
+    if (!self->over)
+        return self;
+    pjsip_dlg_dec_lock(self->dlg);
+    sc_give_back(self);
     return NULL;
 }
 
@@ -546,8 +542,7 @@ static void give_back(subscriber *self)
 {
     /* The reference, which is given back last, is what keeps the dialog's memory. */
     pjsip_dlg_dec_lock(self->dlg);
-    sc_object_put(self);
-    sc_leave();
+    sc_give_back(self);
 }
 
 int32_t sc_subscriber_refresh(sc_kind kind, sc_serial serial, sc_bytes args, uint32_t size)

@@ -250,7 +250,7 @@ int32_t sc_tone_generator_set_volume(sc_tone_generator generator, uint32_t perce
 int32_t sc_tone_generator_play(sc_tone_generator serial, sc_bytes args, uint32_t size)
 {
     sc_reader reader = sc_reader_init(args, size);
-    sc_port_owner *owner = sc_port_owner_take(SC_KIND_TONE_GENERATOR, serial);
+    sc_port_owner *owner = sc_take(serial, SC_KIND_TONE_GENERATOR);
     pj_status_t status;
     generator *self;
 
@@ -260,6 +260,6 @@ int32_t sc_tone_generator_play(sc_tone_generator serial, sc_bytes args, uint32_t
     pthread_mutex_lock(&self->mutex);
     status = play(self, &reader);
     pthread_mutex_unlock(&self->mutex);
-    sc_port_owner_give_back(owner);
+    sc_give_back(owner);
     return status;
 }
