@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+import { clearTimeout, setTimeout } from "node:timers";
 
 /**
  * Many waits of the same length with one timer of the runtime's: to begin and to end one costs no more than an entry
@@ -19,14 +20,14 @@ export class Deadlines<T extends object> {
     this.#due.delete(item);
     this.#due.set(item, performance.now() + ms);
     if (this.#timer === undefined) this.#wait(ms);
+    else if (this.#due.size === 1) this.#timer.ref();
   }
 
   /** The item waits no longer; quiet if it did not. */
   delete(item: T): void {
     if (!this.#due.delete(item) || this.#due.size > 0) return;
-    // An idle program must be able to end.
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    // An idle program must be able to end. The next one may well need the timer, which is dearer to make.
+    this.#timer?.unref();
   }
 
   #wait(ms: number): void {

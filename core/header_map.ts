@@ -178,8 +178,9 @@ export class HeaderMap implements Iterable<ReceivedHeader> {
   #block: Uint8Array | null;
   #text: string | null = null;
   #decoded: Entry[] | null = null;
-  /** Those that were asked for by name before all were decoded. */
-  #found: Map<string, Entry | undefined> | null = null;
+  /** Those that were asked for by name before all were decoded, and which of them are not there. */
+  readonly #found: Entry[] = [];
+  readonly #missing: string[] = [];
 
   private constructor(allowed: symbol, block: Uint8Array) {
     if (allowed !== ALLOWED) throw new TypeError("Illegal constructor");
@@ -239,12 +240,11 @@ export class HeaderMap implements Iterable<ReceivedHeader> {
   /** Most readers want a header or two: those are looked for without making an entry of every line. */
   #find(name: string): Entry | undefined {
     const key = keyOf(name);
-    this.#found ??= new Map();
-    let entry = this.#found.get(key);
-    if (entry === undefined && !this.#found.has(key)) {
-      entry = this.#search(key);
-      this.#found.set(key, entry);
-    }
+    for (const entry of this.#found) if (entry.key === key) return entry;
+    if (this.#missing.includes(key)) return undefined;
+    const entry = this.#search(key);
+    if (entry === undefined) this.#missing.push(key);
+    else this.#found.push(entry);
     return entry;
   }
 

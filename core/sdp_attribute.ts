@@ -2,6 +2,7 @@
 import { checkConcrete, checkInstance, checkText } from "./check_argument.ts";
 import { equalItems, FrozenList } from "./frozen.ts";
 import { orNull, parsing } from "./parsing.ts";
+import { remembered } from "./remembered.ts";
 
 /** What {@linkcode SDPAttribute} is made from. */
 export interface SDPAttributeInit {
@@ -148,23 +149,10 @@ function checkName(value: unknown): string {
   return name;
 }
 
-/** Attributes that were read: those of a codec come again in each description, and what never changes can be shared. */
-const known: Map<string, FrozenSDPAttribute> = new Map();
-const mostKnown = 512;
-const mostText = 100;
-
 /** What stands behind an "a=", as a value. */
-export function frozenAttribute(text: string): FrozenSDPAttribute {
-  let attribute = known.get(text);
-  if (attribute === undefined) {
-    attribute = new FrozenSDPAttribute(parseAttribute(text));
-    if (text.length <= mostText) {
-      if (known.size >= mostKnown) known.clear();
-      known.set(text, attribute);
-    }
-  }
-  return attribute;
-}
+export const frozenAttribute: (text: string) => FrozenSDPAttribute = remembered(
+  (text) => new FrozenSDPAttribute(parseAttribute(text)),
+);
 
 /** What an "a=" line says, or what stands behind its "a=". */
 export function parseAttribute(text: string): SDPAttributeInit {
@@ -227,7 +215,7 @@ export class SDPAttributeList extends Array<SDPAttribute> {
 export class FrozenSDPAttributeList extends FrozenList<FrozenSDPAttribute> {
   /** Copies `attributes`. */
   constructor(attributes: Iterable<BaseSDPAttribute> = []) {
-    super(Array.from(attributes, freezeAttribute));
+    super([...attributes].map(freezeAttribute));
   }
 
   /** Whether there is an attribute of this name, or one equal to this attribute. */

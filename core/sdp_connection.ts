@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import { checkConcrete, checkInstance, checkWord } from "./check_argument.ts";
 import { orNull, parsing } from "./parsing.ts";
+import { remembered } from "./remembered.ts";
+import { wordsOf } from "./sdp_lines.ts";
 
 /** What may be left out of {@linkcode SDPConnection}. */
 export interface SDPConnectionOptions {
@@ -169,7 +171,12 @@ export function addressTypeOf(address: string): "IP4" | "IP6" {
 }
 
 function parseConnection(text: string): SDPConnectionInit {
-  const [netType, addressType, address, ...rest] = text.replace(/^c=/, "").split(/[ \t]+/).filter(Boolean);
+  const [netType, addressType, address, ...rest] = wordsOf(text.startsWith("c=") ? text.slice(2) : text);
   if (address === undefined || rest.length > 0) throw new SyntaxError("not three words");
   return { netType: netType!, addressType: addressType!, address };
 }
+
+/** What stands behind a "c=", as a value. */
+export const frozenConnection: (text: string) => FrozenSDPConnection = remembered(
+  (text) => FrozenSDPConnection.parse(text),
+);

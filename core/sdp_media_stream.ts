@@ -16,7 +16,7 @@ import {
   SDPAttributeList,
 } from "./sdp_attribute.ts";
 import { type BaseSDPBandwidthInfo, FrozenSDPBandwidthInfo, SDPBandwidthInfo } from "./sdp_bandwidth_info.ts";
-import { BaseSDPConnection, FrozenSDPConnection, SDPConnection } from "./sdp_connection.ts";
+import { BaseSDPConnection, frozenConnection, FrozenSDPConnection, SDPConnection } from "./sdp_connection.ts";
 import { allValues, firstValue, parseLines, type SDPLine, wordsOf } from "./sdp_lines.ts";
 
 /** Which way media flows. */
@@ -432,7 +432,7 @@ export function copyBandwidthInfo(
 ): BaseSDPBandwidthInfo[] {
   if (frozen && isEmpty(bandwidthInfo)) return noBandwidthInfo;
   return frozen
-    ? FrozenList.from(bandwidthInfo, freezeBandwidthInfo)
+    ? new FrozenList([...bandwidthInfo].map(freezeBandwidthInfo))
     : [...bandwidthInfo].map((info) => SDPBandwidthInfo.from(info));
 }
 
@@ -443,7 +443,7 @@ function freezeBandwidthInfo(info: BaseSDPBandwidthInfo): FrozenSDPBandwidthInfo
 function copyFormats(formats: Iterable<string>, frozen: boolean): string[] {
   // A string is an iterable of strings too, and surely a mistake here.
   if (typeof formats === "string") throw new TypeError("formats must be a list of strings");
-  const copy = Array.from(formats, checkFormat);
+  const copy = [...formats].map(checkFormat);
   return frozen ? new FrozenList(copy) : copy;
 }
 
@@ -496,7 +496,7 @@ export function mediaStreamInit(lines: readonly SDPLine[]): SDPMediaStreamInit {
     portCount: Number(ports[2] ?? 1),
     formats: words.slice(3),
     info: firstValue(rest, "i") ?? null,
-    connection: connection === undefined ? null : FrozenSDPConnection.parse(connection),
+    connection: connection === undefined ? null : frozenConnection(connection),
     attributes: allValues(rest, "a").map(frozenAttribute),
     bandwidthInfo: allValues(rest, "b").map((value) => FrozenSDPBandwidthInfo.parse(value)),
   };

@@ -23,7 +23,8 @@ import {
 import {
   addressTypeOf,
   type BaseSDPConnection,
-  FrozenSDPConnection,
+  frozenConnection,
+  type FrozenSDPConnection,
   type SDPConnection,
 } from "./sdp_connection.ts";
 import { allValues, firstValue, parseLines, type SDPLine, wordsOf } from "./sdp_lines.ts";
@@ -456,8 +457,8 @@ export class FrozenSDPSession extends BaseSDPSession {
 
 function copyMedia(media: Iterable<BaseSDPMediaStream>, frozen: boolean): BaseSDPMediaStream[] {
   return frozen
-    ? FrozenList.from(media, freezeMedia)
-    : Array.from(media, (stream) => SDPMediaStream.from(stream));
+    ? new FrozenList([...media].map(freezeMedia))
+    : [...media].map((stream) => SDPMediaStream.from(stream));
 }
 
 function freezeMedia(stream: BaseSDPMediaStream): FrozenSDPMediaStream {
@@ -493,7 +494,7 @@ function sessionInit(lines: readonly SDPLine[]): SDPSessionInit {
     ...parseOrigin(firstValue(session, "o")),
     name: firstValue(session, "s") ?? " ",
     info: firstValue(session, "i") ?? null,
-    connection: connection === undefined ? null : FrozenSDPConnection.parse(connection),
+    connection: connection === undefined ? null : frozenConnection(connection),
     ...parseTimes(firstValue(session, "t") ?? "0 0"),
     attributes: allValues(session, "a").map(frozenAttribute),
     bandwidthInfo: allValues(session, "b").map((value) => FrozenSDPBandwidthInfo.parse(value)),
@@ -517,7 +518,10 @@ function parseOrigin(text: string = ""): SDPSessionInit {
   };
 }
 
+const anyTime = { startTime: 0, stopTime: 0 };
+
 function parseTimes(text: string): { startTime: number; stopTime: number } {
+  if (text === "0 0") return anyTime;
   const [startTime, stopTime, ...rest] = wordsOf(text);
   if (stopTime === undefined || rest.length > 0) throw new SyntaxError('no two words in "t="');
   return { startTime: Number(parseNumber(startTime!)), stopTime: Number(parseNumber(stopTime)) };
