@@ -4,10 +4,18 @@ import type { EndpointAddress } from "./endpoint_address.ts";
 import { SIPMessage } from "./sip_message.ts";
 import type { TransportName } from "./uri.ts";
 
-/** PJSIP's name of a transport ("UDP", "TCP6") as the API has it. */
+const transportNames: ReadonlyMap<string, TransportName> = new Map([
+  ["UDP", "udp"],
+  ["UDP6", "udp"],
+  ["TCP", "tcp"],
+  ["TCP6", "tcp"],
+  ["TLS", "tls"],
+  ["TLS6", "tls"],
+]);
+
+/** PJSIP's name of a transport as the API has it. */
 export function transportName(name: string): TransportName | null {
-  const plain = name.toLowerCase().replace(/6$/, "");
-  return plain === "udp" || plain === "tcp" || plain === "tls" ? plain : null;
+  return transportNames.get(name.toUpperCase()) ?? null;
 }
 
 /**
