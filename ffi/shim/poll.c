@@ -8,7 +8,6 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <sched.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -43,6 +42,8 @@
 #define REST_US 100000
 
 static atomic_bool quitting;
+/* More than those few. */
+static bool has_processors;
 static pthread_t thread;
 /* The write end; the other one belongs to its key. */
 static int wake_socket = -1;
@@ -247,21 +248,7 @@ static void wish_for_work(int64_t now)
     pthread_mutex_unlock(&desk.mutex);
 }
 
-/* How often this thread has slept. */
-static long sleeps(void)
-{
-    struct rusage usage;
-
-#ifdef RUSAGE_THREAD
-    if (!getrusage(RUSAGE_THREAD, &usage))
-        return usage.ru_nvcsw;
-#else
-    PJ_UNUSED_ARG(usage);
-#endif
-    return -1;
-}
-
-static bool has_processors(void)
+static bool count_processors(void)
 {
 #ifdef __linux__
     cpu_set_t set;
@@ -272,16 +259,19 @@ static bool has_processors(void)
     return sysconf(_SC_NPROCESSORS_ONLN) > FEW_PROCESSORS;
 }
 
-/* Timers end a wait early, and not every message is for the program. */
-static bool look(int64_t *now)
+/* `waited`: nothing was there already. Timers end a wait early, and not every message is for the program. */
+static bool look(int64_t *now, bool *waited)
 {
     int64_t end = *now + LINGER_MS * 1000;
 
     if (!sc_ring_attend(wake)) {
-        do {
+        if (has_processors)
+            poll_once(0);
+        *waited = !sc_ring_found();
+        while (!sc_ring_found() && *now < end) {
             poll_once(LINGER_MS);
             *now = now_us();
-        } while (!sc_ring_found() && *now < end);
+        }
     }
     return sc_ring_leave();
 }
@@ -289,16 +279,16 @@ static bool look(int64_t *now)
 sc_poll_result sc_poll_linger(bool first)
 {
     static int64_t last, turn, rest;
-    static unsigned streak, found;
-    static long slept;
+    static unsigned streak, found, sleepless;
     int64_t now = now_us();
+    bool waited = false;
 
     if (first)
         turn = now;
     if (!borrow_work()) {
         streak = now - last < SOON_US ? streak + 1 : 0;
         last = now;
-        found = 0;
+        found = sleepless = 0;
         if (streak >= STREAK && now > rest)
             wish_for_work(now);
         return SC_POLL_LEFT;
@@ -307,22 +297,19 @@ sc_poll_result sc_poll_linger(bool first)
         keep_work(now);
         return SC_POLL_TURN;
     }
-    if (!look(&now)) {
+    if (!look(&now, &waited)) {
         return_work(found >= WORTH ? now + WISH_US : 0);
         streak = 0;
         return SC_POLL_LEFT;
     }
-    if (++found % SLEEPLESS == 0 && has_processors()) {
-        long before = slept;
-
-        slept = sleeps();
-        if (found > SLEEPLESS && slept == before) {
-            rest = now + REST_US;
-            return_work(0);
-            return SC_POLL_FOUND;
-        }
+    found++;
+    sleepless = waited ? 0 : sleepless + 1;
+    if (sleepless >= SLEEPLESS && has_processors) {
+        rest = now + REST_US;
+        return_work(0);
+    } else {
+        keep_work(now);
     }
-    keep_work(now);
     return SC_POLL_FOUND;
 }
 
@@ -378,6 +365,7 @@ pj_status_t sc_on_poll_thread(pj_status_t (*work)(void *arg), void *arg)
 pj_status_t sc_poll_start(void (*end)(void))
 {
     atomic_store(&quitting, false);
+    has_processors = count_processors();
     desk.lent = false;
     desk.wished = 0;
     /* A plain thread: pj_thread_create() would keep its record in the pool that this thread frees in the end. */
