@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+import { readAscii } from "../ffi/wire.ts";
 import { decodeUtf8 } from "./body.ts";
 import { FrozenList } from "./frozen.ts";
 import {
@@ -176,7 +177,6 @@ export class HeaderMap implements Iterable<ReceivedHeader> {
   }
 
   #block: Uint8Array | null;
-  #text: string | null = null;
   #decoded: Entry[] | null = null;
   /** Those that were asked for by name before all were decoded, and which of them are not there. */
   readonly #found: Entry[] = [];
@@ -232,7 +232,7 @@ export class HeaderMap implements Iterable<ReceivedHeader> {
   get #entries(): readonly Entry[] {
     if (this.#decoded === null) {
       this.#decoded = decodeBlock(this.#block!);
-      this.#block = this.#text = null;
+      this.#block = null;
     }
     return this.#decoded;
   }
@@ -250,8 +250,7 @@ export class HeaderMap implements Iterable<ReceivedHeader> {
 
   #search(key: string): Entry | undefined {
     if (this.#decoded === null) {
-      this.#text ??= decodeUtf8(this.#block!);
-      const found = this.#text === null ? null : firstLine(this.#text, key);
+      const found = firstLine(this.#block!, key);
       if (found !== null) return found;
     }
     return this.#entries.find((entry) => entry.key === key);
@@ -279,30 +278,36 @@ function valueOf(entry: Entry): ReceivedHeader {
   return entry.value ??= parse?.(`${entry.name}: ${entry.text}`) ?? receivedHeader(entry.name, entry.text);
 }
 
+const [TAB, LF, CR, SP, COLON] = [0x09, 0x0a, 0x0d, 0x20, 0x3a];
+
+function isBlank(code: number | undefined): boolean {
+  return code === SP || code === TAB;
+}
+
 /** The first header of this name in plain lines; undefined: there is none; null: the lines are not plain enough. */
-function firstLine(text: string, key: string): Entry | undefined | null {
-  if (key === "" || /^[ \t]/.test(text)) return null;
+function firstLine(block: Uint8Array, key: string): Entry | undefined | null {
+  if (key === "" || isBlank(block[0])) return null;
   const initial = key.charCodeAt(0) | 0x20;
   const compact = SHORT_NAMES.get(key);
-  for (let start = 0; start < text.length;) {
-    let end = text.indexOf("\n", start);
-    if (end < 0) end = text.length;
-    const cr = text.indexOf("\r", start);
-    if (cr !== end - 1) return null;
-    const first = text.charCodeAt(start) | 0x20;
-    if (first === initial || first === compact) {
-      const colon = text.indexOf(":", start);
-      if (colon > 0 && colon < end) {
-        const name = longName(text.slice(start, colon).trim());
-        if (name.toLowerCase() === key) {
-          const next = text.charCodeAt(end + 1);
-          const value = text.slice(colon + 1, cr).trim();
-          if (next === 0x20 || next === 0x09 || (LISTS.has(key) && value.includes(","))) return null;
-          return { key, name, text: value, value: null };
-        }
+  for (let start = 0; start < block.length;) {
+    let end = start;
+    let colon = -1;
+    for (let code; end < block.length && (code = block[end]) !== CR && code !== LF; end++) {
+      if (code === COLON && colon < 0) colon = end;
+    }
+    if (block[end] !== CR || block[end + 1] !== LF) return null;
+    const first = block[start]! | 0x20;
+    if (colon > start && (first === initial || first === compact)) {
+      const name = readAscii(block, start, colon);
+      if (name === null) return null;
+      const long = longName(name.trim());
+      if (long.toLowerCase() === key) {
+        const value = isBlank(block[end + 2]) ? null : readAscii(block, colon + 1, end)?.trim();
+        if (value == null || (LISTS.has(key) && value.includes(","))) return null;
+        return { key, name: long, text: value, value: null };
       }
     }
-    start = end + 1;
+    start = end + 2;
   }
   return undefined;
 }

@@ -116,7 +116,18 @@ const shortText = 40;
 /** Short texts that were read: addresses, names and phrases come again and again. */
 const texts: string[] = new Array(256).fill("");
 
-/** Null when it is not all ASCII. */
+/** Beyond this a decoder is faster, and a call has only so many arguments. */
+const longText = 1024;
+
+/** The text from there to there, null when it is very long or not all ASCII. */
+export function readAscii(bytes: Uint8Array, start: number, end: number): string | null {
+  if (end - start <= shortText) return ascii(bytes, start, end - start);
+  if (end - start > longText) return null;
+  const own = bytes.subarray(start, end);
+  return own.some(isBeyondAscii) ? null : String.fromCharCode(...own);
+}
+
+/** The same for a short one. */
 function ascii(bytes: Uint8Array, at: number, size: number): string | null {
   let place = size;
   for (let index = at; index < at + size; index++) place = place * 31 + bytes[index]! & 0xffffff;
