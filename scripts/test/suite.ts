@@ -12,7 +12,7 @@ import type { Failure, Outcome, Skip } from "./outcome.ts";
 
 /** Test files that look so closely at time, processors or memory that nothing else may run meanwhile. */
 export const alone: ReadonlySet<string> = new Set(
-  ["endurance", "hostile", "subscription_mass"].map((word) => `tests/${word}_test.ts`),
+  ["audio_loss", "endurance", "hostile", "subscription_mass"].map((word) => `tests/${word}_test.ts`),
 );
 
 export interface Suite {
