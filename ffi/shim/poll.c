@@ -22,11 +22,8 @@
 #define POLL_MS 50
 /* The longest wait of JavaScript's, during which nothing else of the program's runs. */
 #define LINGER_MS 1
-/* Its polling may be worth while when so many times in a row something came within so short a time. */
-#define STREAK 1
+/* Its polling may be worth while when it has drained everything twice within so short a time. */
 #define SOON_US 1000
-/* It was, when it has found something so many times before nothing came any more. */
-#define WORTH 1
 /* After so much of it the event loop has a turn. */
 #define TURN_US 1000
 /* Nobody polls for so long, if JavaScript has taken the work and does not come back. */
@@ -52,7 +49,7 @@ static pj_ioqueue_key_t *wake_key;
 static struct {
     pthread_mutex_t mutex;
     pthread_cond_t changed;
-    bool sip_polls, javascript_polls;
+    bool javascript_polls;
     bool lent;
     int64_t wished; /* until when JavaScript's last wish is fresh */
     int64_t lease; /* until when it has the work without polling */
@@ -165,7 +162,6 @@ static void wait_until(int64_t time)
 static void lend_work(void)
 {
     pthread_mutex_lock(&desk.mutex);
-    desk.sip_polls = false;
     if (desk.wished && sc_ring_rouses()) {
         int64_t now = now_us();
 
@@ -190,7 +186,6 @@ static void take_work(void)
             desk.lent = false;
     }
     desk.lent = false;
-    desk.sip_polls = true;
     pthread_mutex_unlock(&desk.mutex);
 }
 
@@ -279,18 +274,19 @@ static bool look(int64_t *now, bool *waited)
 sc_poll_result sc_poll_linger(bool first)
 {
     static int64_t last, turn, rest;
-    static unsigned streak, found, sleepless;
+    static unsigned sleepless;
+    static bool found;
     int64_t now = now_us();
     bool waited = false;
 
     if (first)
         turn = now;
     if (!borrow_work()) {
-        streak = now - last < SOON_US ? streak + 1 : 0;
-        last = now;
-        found = sleepless = 0;
-        if (streak >= STREAK && now > rest)
+        if (now - last < SOON_US && now > rest)
             wish_for_work(now);
+        last = now;
+        sleepless = 0;
+        found = false;
         return SC_POLL_LEFT;
     }
     if (now - turn > TURN_US) {
@@ -298,11 +294,11 @@ sc_poll_result sc_poll_linger(bool first)
         return SC_POLL_TURN;
     }
     if (!look(&now, &waited)) {
-        return_work(found >= WORTH ? now + WISH_US : 0);
-        streak = 0;
+        /* It was worth while, and may be again. */
+        return_work(found ? now + WISH_US : 0);
         return SC_POLL_LEFT;
     }
-    found++;
+    found = true;
     sleepless = waited ? 0 : sleepless + 1;
     if (sleepless >= SLEEPLESS && has_processors) {
         rest = now + REST_US;
