@@ -125,6 +125,19 @@ static pjmedia_dir direction_of(const pjmedia_stream_info *info, uint32_t direct
     return (sends ? PJMEDIA_DIR_ENCODING : 0) | (direction & RECEIVES ? PJMEDIA_DIR_DECODING : 0);
 }
 
+/*
+ * In milliseconds, rounded up. Without a first delay pjmedia keeps its jitter buffer from ever waiting again:
+ * under jitter of more than a packet it runs empty all the time, and what comes out of order is lost. One packet
+ * is there anyhow before the first can be played, so a good network is heard as soon as without.
+ */
+static int first_delay(const pjmedia_codec_param *param)
+{
+    unsigned parts = param->info.frm_ptime_denum ? param->info.frm_ptime_denum : 1;
+    unsigned frames = param->setting.frm_per_pkt ? param->setting.frm_per_pkt : 1;
+
+    return (int)((param->info.frm_ptime * frames + parts - 1) / parts);
+}
+
 static pj_status_t make_stream(audio_transport *self, line *made, bool silence_detection)
 {
     pjmedia_stream_info *info = &made->info;
@@ -134,6 +147,7 @@ static pj_status_t make_stream(audio_transport *self, line *made, bool silence_d
     info->param->setting.vad = silence_detection;
     pjmedia_stream_ka_config_default(&info->ka_cfg);
     info->use_ka = !sends_always;
+    info->jb_init = first_delay(info->param);
     if (self->has_sent) {
         info->ssrc = self->ssrc;
         info->rtp_seq_ts_set = 3;
