@@ -5,10 +5,9 @@
  */
 import process from "node:process";
 import {
-  type BaseSDPMediaStream,
-  type BaseSDPSession,
   Engine,
   NotificationCenter,
+  SDPAttribute,
   SDPConnection,
   SDPMediaStream,
   SDPSession,
@@ -16,8 +15,20 @@ import {
 
 const address = "127.0.0.1";
 
-/** Static payload types of codecs that the answer takes, G.722 among them. */
-const codecs = ["0", "8", "9", "3"];
+/** Of what the server in C offers, what is usual. */
+const rtpmaps = {
+  "3": "GSM/8000",
+  "0": "PCMU/8000",
+  "8": "PCMA/8000",
+  "9": "G722/8000",
+  "101": "telephone-event/8000",
+};
+const formats = Object.keys(rtpmaps);
+const attributes = [
+  ...Object.entries(rtpmaps).map(([format, codec]) => new SDPAttribute("rtpmap", `${format} ${codec}`)),
+  new SDPAttribute("fmtp", "101 0-16"),
+  new SDPAttribute("sendrecv", ""),
+];
 
 const engine = new Engine();
 const center = new NotificationCenter();
@@ -31,31 +42,15 @@ center.addObserver(({ sender, data }) => {
 }, { name: "SIPIncomingRequestGotRequest" });
 center.addObserver((n) => {
   if (n.data.state !== "incoming" || n.data.prevState === "incoming") return;
-  const offer = n.sender.sdp.proposedRemote;
-  if (offer) n.sender.sendResponse(200, { sdp: answerTo(offer) });
-  else n.sender.sendResponse(488);
+  n.sender.sendResponse(200, { sdp: description() });
 }, { name: "SIPInvitationChangedState" });
 
-function answerTo(offer: BaseSDPSession): SDPSession {
+/** All that we speak, made anew for each call: PJSIP makes it fit the offer, as it does for the server in C. */
+function description(): SDPSession {
   return new SDPSession(address, {
     connection: new SDPConnection(address),
-    media: Array.from(offer.media, answerStream),
+    media: [new SDPMediaStream("audio", 4000, "RTP/AVP", { formats, attributes })],
   });
-}
-
-/** The first audio codec that both know, and DTMF; any other stream is refused with port 0. */
-function answerStream(offer: BaseSDPMediaStream): SDPMediaStream {
-  const codec = offer.formats.find((format) => codecs.includes(format));
-  if (offer.media !== "audio" || codec === undefined) {
-    return new SDPMediaStream(offer.media, 0, offer.transport, { formats: [...offer.formats] });
-  }
-  const rtpmaps = offer.attributes.filter(({ name }) => name === "rtpmap");
-  const dtmf = rtpmaps.find(({ value }) => value.endsWith(" telephone-event/8000"))?.value.split(" ")[0];
-  const formats = dtmf === undefined ? [codec] : [codec, dtmf];
-  const attributes = offer.attributes.filter(({ name, value }) =>
-    (name === "rtpmap" || name === "fmtp") && formats.includes(value.split(" ")[0] ?? "")
-  );
-  return new SDPMediaStream("audio", 4000, offer.transport, { formats, attributes });
 }
 
 async function stop(): Promise<void> {
