@@ -696,7 +696,7 @@ export class Invitation extends InvitationAttributes {
     if (this.#ending || this.#state === "disconnected") return;
     const agreed = status === 0 ? this.#offers.agree(reader.bytes(), reader.bytes()) : null;
     if (agreed) {
-      postAgreement(this, agreed.local, agreed.remote, time);
+      postAgreement(this, agreed, time);
     } else {
       if (this.direction === "outgoing" && this.#ack !== "owed") this.#offers.proposedLocal = nothing;
       const error = status === 0 ? "The peer's session description cannot be read" : statusText(status);

@@ -4,7 +4,7 @@ import { emptyHeaderMap } from "./header_map.ts";
 import type { Invitation } from "./invitation.ts";
 import type { Cause } from "./invitation_cause.ts";
 import type { InvitationStateChange } from "./invitation_notifications.ts";
-import type { FrozenSDPSession } from "./sdp_session.ts";
+import type { Agreement } from "./invitation_offers.ts";
 
 type Change = Pick<InvitationStateChange, "prevState" | "prevSubState" | "state" | "subState">;
 
@@ -36,14 +36,13 @@ export function postChange(
 /** Tells what was agreed on. */
 export function postAgreement(
   invitation: Invitation,
-  local: () => FrozenSDPSession,
-  remoteSdp: FrozenSDPSession,
+  { local, remote }: Agreement,
   time: Date,
 ): void {
   postLazily("SIPInvitationGotSDPUpdate", invitation, time, () => ({
     succeeded: true,
     localSdp: local(),
-    remoteSdp,
+    remoteSdp: remote(),
     error: null,
   }));
 }

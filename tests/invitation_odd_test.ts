@@ -227,6 +227,18 @@ describe("Invitation, beside the plain ways", () => {
       });
     }
 
+    it("Invitation agrees on no description that PJSIP takes and nobody can read", async () => {
+      await using peer = await Peer.open();
+      const { story, invite } = await callPeer(peer);
+      peer.respond(invite, 200, { body: sdp.replace("t=0 0", "b=:5\r\nt=0 0") });
+      await peer.next({ method: "ACK" });
+      peer.respond(await peer.next({ method: "BYE" }), 200);
+      const told = await story.end();
+      const updates = told.filter((one) => "succeeded" in one);
+      assertEquals(updates.length, 1);
+      assertMatch(`${updates[0]!.error}`, /cannot be read/);
+    });
+
     it("Invitation is never told of a megabyte, and the engine goes on", async () => {
       await using peer = await Peer.open();
       const socket = createConnection(engine.tcpPort!, "127.0.0.1");
