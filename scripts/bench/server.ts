@@ -6,11 +6,12 @@
 import process from "node:process";
 import {
   Engine,
+  FrozenSDPAttribute,
+  FrozenSDPAttributeList,
+  FrozenSDPConnection,
+  FrozenSDPMediaStream,
+  FrozenSDPSession,
   NotificationCenter,
-  SDPAttribute,
-  SDPConnection,
-  SDPMediaStream,
-  SDPSession,
 } from "../../mod.ts";
 
 const address = "127.0.0.1";
@@ -24,11 +25,12 @@ const rtpmaps = {
   "101": "telephone-event/8000",
 };
 const formats = Object.keys(rtpmaps);
-const attributes = [
-  ...Object.entries(rtpmaps).map(([format, codec]) => new SDPAttribute("rtpmap", `${format} ${codec}`)),
-  new SDPAttribute("fmtp", "101 0-16"),
-  new SDPAttribute("sendrecv", ""),
-];
+const attributes = new FrozenSDPAttributeList([
+  ...Object.entries(rtpmaps).map(([format, codec]) => new FrozenSDPAttribute("rtpmap", `${format} ${codec}`)),
+  new FrozenSDPAttribute("fmtp", "101 0-16"),
+  new FrozenSDPAttribute("sendrecv", ""),
+]);
+const connection = new FrozenSDPConnection(address);
 
 const engine = new Engine();
 const center = new NotificationCenter();
@@ -46,11 +48,9 @@ center.addObserver((n) => {
 }, { name: "SIPInvitationChangedState" });
 
 /** All that we speak, made anew for each call: PJSIP makes it fit the offer, as it does for the server in C. */
-function description(): SDPSession {
-  return new SDPSession(address, {
-    connection: new SDPConnection(address),
-    media: [new SDPMediaStream("audio", 4000, "RTP/AVP", { formats, attributes })],
-  });
+function description(): FrozenSDPSession {
+  const stream = new FrozenSDPMediaStream("audio", 4000, "RTP/AVP", { formats, attributes });
+  return new FrozenSDPSession(address, { connection, media: [stream] });
 }
 
 async function stop(): Promise<void> {
