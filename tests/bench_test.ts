@@ -50,7 +50,7 @@ describe("parseOptions()", () => {
     const all = planParts(parseOptions([]));
     assertEquals(all.map(({ name, count, rate }) => [name, count, rate]), [
       ["options", 10_000, null],
-      ["invite", 5_000, null],
+      ["invite", 20_000, null],
       ["open-loop", 3_000, 1_000],
       ["open-loop", 12_000, 4_000],
       ["message", 6_000, 2_000],

@@ -22,9 +22,17 @@ typedef struct {
     const char *end;
 } rest;
 
+/* For a handful of them a call of strchr() costs more than to look. */
+static bool is_one_of(char c, const char *set)
+{
+    while (*set && *set != c)
+        set++;
+    return *set;
+}
+
 static bool is_token(char c)
 {
-    return isalnum((unsigned char)c) || (c && strchr("!#$%&'*+-.^_`{|}~", c));
+    return isalnum((unsigned char)c) || is_one_of(c, "!#$%&'*+-.^_`{|}~");
 }
 
 static void skip_blanks(rest *line)
@@ -48,7 +56,7 @@ static pj_str_t take_until(rest *line, const char *stops)
 {
     pj_str_t text = { (char *)line->at, 0 };
 
-    while (line->at < line->end && (!*line->at || !strchr(stops, *line->at)))
+    while (line->at < line->end && !is_one_of(*line->at, stops))
         line->at++;
     text.slen = line->at - text.ptr;
     return text;
