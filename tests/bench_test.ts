@@ -57,7 +57,7 @@ describe("parseOptions()", () => {
       ["register", 10_000, null],
       ["media", 200, 60],
     ]);
-    assertEquals(planParts(parseOptions(["--only", "invite", "--quick"])).map(({ count }) => count), [500]);
+    assertEquals(planParts(parseOptions(["--only", "invite", "--quick"])).map(({ count }) => count), [2_000]);
   });
 });
 
