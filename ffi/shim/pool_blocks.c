@@ -22,6 +22,7 @@
 #define FINE_LIMIT ((size_t)4096)
 #define COARSE_STEP ((size_t)4096)
 #define COARSE_LIMIT ((size_t)32768)
+#define KEPT_LIMIT ((size_t)131072)
 #define FINE_CLASSES (FINE_LIMIT / FINE_STEP)
 #define CLASSES (FINE_CLASSES + (COARSE_LIMIT - FINE_LIMIT) / COARSE_STEP)
 
@@ -58,6 +59,8 @@ static struct {
     span_list with_room[CLASSES];
     TAILQ_HEAD(, region) regions;
     unsigned spares;
+    void *large;
+    size_t large_size;
 } heap = { .mutex = PTHREAD_MUTEX_INITIALIZER, .regions = TAILQ_HEAD_INITIALIZER(heap.regions) };
 
 static unsigned class_of(size_t size)
@@ -214,13 +217,49 @@ static void give_block(void *address)
     }
 }
 
+/* ---- larger ones ---------------------------------------------------------------------------------------------------- */
+
+/* The last that was given back is kept: each datagram is read into a block of the same size (PJSIP_MAX_PKT_LEN). */
+static void *take_large(size_t size)
+{
+    void *taken = NULL;
+
+    pthread_mutex_lock(&heap.mutex);
+    if (heap.large_size == size) {
+        taken = heap.large;
+        heap.large = NULL;
+        heap.large_size = 0;
+    }
+    pthread_mutex_unlock(&heap.mutex);
+    return taken ? taken : malloc(size);
+}
+
+static void give_large(void *address, size_t size)
+{
+    void *before;
+
+    if (size > KEPT_LIMIT) {
+        free(address);
+        return;
+    }
+    /* The newest: one of a size that never comes again must not stay for good. */
+    pthread_mutex_lock(&heap.mutex);
+    before = heap.large;
+    heap.large = address;
+    heap.large_size = size;
+    pthread_mutex_unlock(&heap.mutex);
+    free(before);
+}
+
+/* ---- for the factory ------------------------------------------------------------------------------------------------ */
+
 void *sc_block_alloc(pj_pool_factory *factory, pj_size_t size)
 {
     void *taken;
 
     PJ_UNUSED_ARG(factory);
     if (size > COARSE_LIMIT)
-        return malloc(size);
+        return take_large(size);
     pthread_mutex_lock(&heap.mutex);
     taken = take_block(class_of(size));
     pthread_mutex_unlock(&heap.mutex);
@@ -231,7 +270,7 @@ void sc_block_free(pj_pool_factory *factory, void *address, pj_size_t size)
 {
     PJ_UNUSED_ARG(factory);
     if (size > COARSE_LIMIT) {
-        free(address);
+        give_large(address, size);
         return;
     }
     pthread_mutex_lock(&heap.mutex);
