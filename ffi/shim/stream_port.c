@@ -116,6 +116,14 @@ static pj_status_t put_frame(pjmedia_port *port, pjmedia_frame *frame)
     return PJ_SUCCESS;
 }
 
+/* What a resampler works with is malloc's, not the pool's. */
+static void drop_buffer(buffer *self)
+{
+    if (self->resample)
+        pjmedia_resample_destroy(self->resample);
+    pj_bzero(self, sizeof(*self));
+}
+
 static pj_status_t on_destroy(pjmedia_port *port)
 {
     pj_pool_release(((sc_stream_port *)port)->pool);
@@ -188,16 +196,19 @@ pj_status_t sc_stream_port_join(sc_stream_port *self, pjmedia_port *stream, pj_p
         if (status == PJ_SUCCESS)
             status = make_buffer(&self->out, pool, self->rate, rate, mixer_tick, capacity);
     }
-    if (status == PJ_SUCCESS) {
-        self->dtmf = dtmf;
-        self->stream = stream;
+    if (status != PJ_SUCCESS) {
+        sc_stream_port_leave(self);
+        return status;
     }
-    return status;
+    self->dtmf = dtmf;
+    self->stream = stream;
+    return PJ_SUCCESS;
 }
 
 void sc_stream_port_leave(sc_stream_port *self)
 {
     self->stream = NULL;
     self->dtmf = NULL;
-    self->in.count = self->out.count = 0;
+    drop_buffer(&self->in);
+    drop_buffer(&self->out);
 }
