@@ -5,6 +5,9 @@ import process from "node:process";
 
 const running = new Set<Child>();
 
+/** How long the output of a process that is gone is waited for, in ms: a child of its own may hold it, for ever. */
+const lastWords = 5000;
+
 /** Output kept for error messages. A client built with debug logging writes megabytes before it settles. */
 const keptLines = 200;
 
@@ -39,8 +42,13 @@ export class Child {
       running.delete(this);
       reject(new Error(`Could not start ${name}: ${cause.message}`, { cause }));
     });
-    child.on("close", (code, signal) => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    child.on("exit", (code, signal) => {
       running.delete(this);
+      timer = setTimeout(() => resolve({ code, signal }), lastWords);
+    });
+    child.on("close", (code, signal) => {
+      clearTimeout(timer);
       resolve({ code, signal });
     });
     for (const stream of [child.stdout, child.stderr]) this.#read(stream);

@@ -4,9 +4,9 @@
 usage: pjsua_run.py FOLDER PORT PROGRAM MODULE SCRIPT
 
 FOLDER is tests/pjsua of pjproject's source tree. Its registrar and its SIPp listen on PORT instead of 50070; ports that
-it would draw by lot are free ones; PROGRAM may take its time to start; its messages end their lines with CR LF and are as
-long as they say, which the texts of the scripts are not once Python has read them; nothing is written beside its files. The
-current folder gets SIPp's output in logs/.
+it would draw by lot are the free ones behind it; PROGRAM may take its time to start; its messages end their lines with CR
+LF and are as long as they say, which the texts of the scripts are not once Python has read them; nothing is written beside
+its files. The current folder gets SIPp's output in logs/.
 """
 import os
 import random
@@ -19,16 +19,21 @@ from importlib.machinery import SourceFileLoader
 folder, port, program, module, script = sys.argv[1:]
 
 
+last_port = int(port)
+
+
 def free_port(*_):
-    """A port that is free for TCP and UDP on all interfaces."""
+    """The next port behind PORT that is free for TCP and UDP on all interfaces."""
+    global last_port
     while True:
+        last_port += 1
         with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-            tcp.bind(("", 0))
             try:
-                udp.bind(("", tcp.getsockname()[1]))
+                tcp.bind(("", last_port))
+                udp.bind(("", last_port))
             except OSError:
                 continue
-            return tcp.getsockname()[1]
+            return last_port
 
 
 class Telnet:
