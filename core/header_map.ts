@@ -23,6 +23,7 @@ import {
   FrozenWarningHeader,
 } from "./headers.ts";
 import { receivedHeader } from "./headers/header.ts";
+import { COLON, CR, LF, SP, TAB } from "./octets.ts";
 import { splitOutside } from "./sip_text.ts";
 
 /** The class of each header that has one, under its name and its compact form in lower case. */
@@ -277,8 +278,6 @@ function valueOf(entry: Entry): ReceivedHeader {
   const parse = PARSERS.get(entry.key);
   return entry.value ??= parse?.(`${entry.name}: ${entry.text}`) ?? receivedHeader(entry.name, entry.text);
 }
-
-const [TAB, LF, CR, SP, COLON] = [0x09, 0x0a, 0x0d, 0x20, 0x3a];
 
 function isBlank(code: number | undefined): boolean {
   return code === SP || code === TAB;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+import { CR, EQUALS } from "./octets.ts";
 
 /** One line of SDP: the letter before "=", and what stands behind it. */
 export interface SDPLine {
@@ -8,9 +9,6 @@ export interface SDPLine {
 
 /** More than any honest session needs, and little enough that no text costs noticeable time or memory. */
 const LIMITS = { characters: 262_144, lines: 8_192 } as const;
-
-const CR = 0x0d;
-const EQUALS = 0x3d;
 
 function isLetter(code: number): boolean {
   const lower = code | 0x20;

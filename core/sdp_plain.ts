@@ -3,16 +3,10 @@
  * Descriptions that can be parsed later, without the risk that they cannot be parsed at all: nearly all, and to look
  * at the bytes costs a tenth of parsing them.
  */
+import { COLON, CR, EQUALS, LF, SP, ZERO } from "./octets.ts";
 
 /** In bytes; so long a one is not worth the wait. */
 const most = 16_384;
-
-const LF = 0x0a;
-const CR = 0x0d;
-const SP = 0x20;
-const COLON = 0x3a;
-const EQUALS = 0x3d;
-const ZERO = 0x30;
 
 /**
  * Whether `FrozenSDPSession.parse()` surely takes this description. False says nothing: what is rare is not looked at

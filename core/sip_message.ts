@@ -2,6 +2,7 @@
 import { type Body, decodeBody } from "./body.ts";
 import { decodeText, emptyHeaderMap, type HeaderMap, headerMapFrom } from "./header_map.ts";
 import { FrozenContactHeader, FrozenContentTypeHeader, FrozenFromHeader, FrozenToHeader } from "./headers.ts";
+import { CR, LF, SP, TAB } from "./octets.ts";
 import { FrozenSIPURI } from "./uri.ts";
 
 /** The first line of a message. What is no such line at all has the method "". */
@@ -11,11 +12,6 @@ interface StartLine {
   readonly code: number | null;
   readonly reason: string | null;
 }
-
-const LF = 0x0a;
-const CR = 0x0d;
-const SP = 0x20;
-const TAB = 0x09;
 
 /** A SIP message as it stood on the wire. Nothing is decoded before it is asked for, and no bytes make it throw. */
 export class SIPMessage {

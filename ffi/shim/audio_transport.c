@@ -125,6 +125,12 @@ static pjmedia_dir direction_of(const pjmedia_stream_info *info, uint32_t direct
     return (sends ? PJMEDIA_DIR_ENCODING : 0) | (direction & RECEIVES ? PJMEDIA_DIR_DECODING : 0);
 }
 
+/* How many frames last as long as pjmedia says of one. */
+static unsigned parts_of(const pjmedia_codec_param *param)
+{
+    return param->info.frm_ptime_denum ? param->info.frm_ptime_denum : 1;
+}
+
 /*
  * In milliseconds, rounded up. Without a first delay pjmedia keeps its jitter buffer from ever waiting again:
  * under jitter of more than a packet it runs empty all the time, and what comes out of order is lost. One packet
@@ -132,7 +138,7 @@ static pjmedia_dir direction_of(const pjmedia_stream_info *info, uint32_t direct
  */
 static int first_delay(const pjmedia_codec_param *param)
 {
-    unsigned parts = param->info.frm_ptime_denum ? param->info.frm_ptime_denum : 1;
+    unsigned parts = parts_of(param);
     unsigned frames = param->setting.frm_per_pkt ? param->setting.frm_per_pkt : 1;
 
     return (int)((param->info.frm_ptime * frames + parts - 1) / parts);
@@ -177,7 +183,7 @@ static pj_status_t make_stream(audio_transport *self, line *made, bool silence_d
 /* pjmedia 2.17 writes a longer frame beyond its buffer: that of L16 in stereo. */
 static bool fits_packet(const pjmedia_codec_param *param)
 {
-    unsigned parts = param->info.frm_ptime_denum ? param->info.frm_ptime_denum : 1;
+    unsigned parts = parts_of(param);
     uint64_t frame = (uint64_t)param->info.max_bps * param->info.frm_ptime / parts / 8000;
 
     return PJ_MAX(frame, param->info.max_rx_frame_size) <= PJMEDIA_MAX_MTU - PJMEDIA_STREAM_RESV_PAYLOAD_LEN;

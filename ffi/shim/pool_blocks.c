@@ -22,9 +22,11 @@
 #define FINE_LIMIT ((size_t)4096)
 #define COARSE_STEP ((size_t)4096)
 #define COARSE_LIMIT ((size_t)32768)
-#define KEPT_LIMIT ((size_t)131072)
 #define FINE_CLASSES (FINE_LIMIT / FINE_STEP)
 #define CLASSES (FINE_CLASSES + (COARSE_LIMIT - FINE_LIMIT) / COARSE_STEP)
+
+/* A larger block than this is never kept. */
+#define KEPT_LIMIT ((size_t)128 * 1024)
 
 /* So many free spans (8 MiB) keep their memory for what comes next. */
 #define MOST_SPARES 128

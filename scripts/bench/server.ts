@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /**
  * sipcore as the server that is measured, on the runtime that runs this file: answers OPTIONS, MESSAGE and INVITE with 200,
- * an INVITE with an SDP made to fit the offer. Nothing but the public API. The argument is the UDP port.
+ * an INVITE with a description of its own. Nothing but the public API. The argument is the UDP port.
  */
 import process from "node:process";
 import {
